@@ -1,0 +1,281 @@
+"""A territorial cluster: firms that agreed to develop together, without a legal entity (concept, section 1)."""
+
+from datetime import date
+from typing import Literal, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ckr_es.aggregates.facts import Correction, Fact, Kind, Void
+from ckr_es.rules import Refused
+from ckr_es.rules.values import Agreement, Code, Document, FunctionCode, Inn, Text
+
+
+class Proposed(Fact, frozen=True, kw_only=True, tag="cluster.proposed"):
+    code: Code
+    title: Text
+    production: bool
+    proposed_on: date
+    specialisation: Text | None = None
+
+    @property
+    def effective_on(self) -> date:
+        return self.proposed_on
+
+
+class Formed(Fact, frozen=True, kw_only=True, tag="cluster.formed"):
+    formed_on: date
+    agreement: Agreement
+
+    @property
+    def effective_on(self) -> date:
+        return self.formed_on
+
+
+class Retitled(Fact, frozen=True, kw_only=True, tag="cluster.retitled"):
+    title: Text
+    retitled_on: date
+
+    @property
+    def effective_on(self) -> date:
+        return self.retitled_on
+
+
+class ProgrammeApproved(Fact, frozen=True, kw_only=True, tag="cluster.programme-approved"):
+    title: Text
+    approved_on: date
+    function: FunctionCode
+    document: Document
+
+    @property
+    def effective_on(self) -> date:
+        return self.approved_on
+
+
+class PotentialAssessed(Fact, frozen=True, kw_only=True, tag="cluster.potential-assessed"):
+    title: Text
+    assessed_on: date
+    function: FunctionCode
+    document: Document
+
+    @property
+    def effective_on(self) -> date:
+        return self.assessed_on
+
+
+class BrandRegistered(Fact, frozen=True, kw_only=True, tag="cluster.brand-registered"):
+    title: Text
+    registered_on: date
+    function: FunctionCode
+    document: Document
+
+    @property
+    def effective_on(self) -> date:
+        return self.registered_on
+
+
+class ProjectLaunched(Fact, frozen=True, kw_only=True, tag="cluster.project-launched"):
+    title: Text
+    launched_on: date
+    function: FunctionCode
+    document: Document
+
+    @property
+    def effective_on(self) -> date:
+        return self.launched_on
+
+
+class ProjectFinished(Fact, frozen=True, kw_only=True, tag="cluster.project-finished"):
+    """The project of that title has ended."""
+
+    title: Text
+    finished_on: date
+    result: Text
+    document: Document | None = None
+
+    @property
+    def effective_on(self) -> date:
+        return self.finished_on
+
+
+class EquipmentApproved(Fact, frozen=True, kw_only=True, tag="cluster.equipment-approved"):
+    title: Text
+    approved_on: date
+    function: FunctionCode
+    document: Document
+
+    @property
+    def effective_on(self) -> date:
+        return self.approved_on
+
+
+class ActivityHeld(Fact, frozen=True, kw_only=True, tag="cluster.activity-held"):
+    title: Text
+    held_on: date
+    function: FunctionCode
+    document: Document
+
+    @property
+    def effective_on(self) -> date:
+        return self.held_on
+
+
+class Reorganised(Fact, frozen=True, kw_only=True, tag="cluster.reorganised"):
+    into: Literal["association"]
+    reorganised_on: date
+    legal_inn: Inn | None = None
+
+    @property
+    def effective_on(self) -> date:
+        return self.reorganised_on
+
+
+class Dissolved(Fact, frozen=True, kw_only=True, tag="cluster.dissolved"):
+    dissolved_on: date
+    reason: Text
+
+    @property
+    def effective_on(self) -> date:
+        return self.dissolved_on
+
+
+Life = (
+    ProgrammeApproved
+    | PotentialAssessed
+    | BrandRegistered
+    | ProjectLaunched
+    | EquipmentApproved
+    | ActivityHeld
+)
+Happening = Proposed | Formed | Retitled | Life | ProjectFinished | Reorganised | Dissolved
+
+
+class Voided(Void, frozen=True, kw_only=True, tag="cluster.voided"):
+    pass
+
+
+class Corrected(Correction, frozen=True, kw_only=True, tag="cluster.corrected"):
+    replacement: Happening
+
+    @property
+    def effective_on(self) -> date:
+        return self.replacement.effective_on
+
+
+Event = Happening | Voided | Corrected
+
+
+class Cluster(Struct, frozen=True, kw_only=True):
+    proposed: Proposed
+    title: str
+    formed: Formed | None = None
+    reorganised: Reorganised | None = None
+    dissolved: Dissolved | None = None
+    life: frozenset[Life] = frozenset()
+    finished: frozenset[ProjectFinished] = frozenset()
+
+    def active_on(self, day: date) -> bool:
+        """Formed and not dissolved that day; intervals are half-open (architecture, section 7)."""
+        return (
+            self.formed is not None
+            and self.formed.formed_on <= day
+            and (self.dissolved is None or day < self.dissolved.dissolved_on)
+        )
+
+    def admit(self, joined_on: date) -> None:
+        """Refuses a member who would join before the cluster was formed or after it was dissolved."""
+        if not self.active_on(joined_on):
+            raise Refused("cluster-not-formed", f"Кластер «{self.title}» на {joined_on} не сформирован")
+
+
+def decide(cluster: Cluster | None, event: Happening) -> tuple[Happening, ...]:
+    """The event to record, or nothing when the log says so already."""
+    if cluster is not None and _stands(cluster, replace(event, late_reason=None)):
+        return ()
+    check(cluster, event)
+    return (event,)
+
+
+def check(cluster: Cluster | None, event: Happening) -> None:
+    if isinstance(event, Proposed):
+        if cluster is not None:
+            raise Refused("cluster-code-taken", f"Код кластера «{event.code}» уже занят")
+        return
+    if cluster is None:
+        raise Refused("cluster-not-proposed", "Кластер ещё не предложен")
+    if cluster.dissolved is not None and event.effective_on >= cluster.dissolved.dissolved_on:
+        raise Refused("cluster-dissolved", f"Кластер ликвидирован {cluster.dissolved.dissolved_on}")
+    match event:
+        case Formed():
+            if cluster.formed is not None:
+                raise Refused("already-formed", f"Кластер сформирован {cluster.formed.formed_on}")
+            _after(cluster.proposed.proposed_on, event.formed_on, "before-proposal", "предложен")
+        case Reorganised() | Dissolved():
+            if isinstance(event, Dissolved) and cluster.dissolved is not None:
+                raise Refused("already-dissolved", f"Кластер ликвидирован {cluster.dissolved.dissolved_on}")
+            if isinstance(event, Reorganised) and cluster.reorganised is not None:
+                raise Refused("already-reorganised", "Кластер уже реорганизован")
+            if cluster.formed is None:
+                raise Refused("cluster-not-formed", "Кластер ещё не сформирован")
+            _after(cluster.formed.formed_on, event.effective_on, "before-formation", "сформирован")
+        case ProjectFinished():
+            launched = [
+                p.launched_on
+                for p in cluster.life
+                if isinstance(p, ProjectLaunched) and p.title == event.title
+            ]
+            if not launched:
+                raise Refused("project-not-launched", f"Проект «{event.title}» не начинался")
+            _after(min(launched), event.finished_on, "before-launch", "начат")
+        case _:
+            _after(cluster.proposed.proposed_on, event.effective_on, "before-proposal", "предложен")
+
+
+def _after(earlier: date, day: date, code: str, what: str) -> None:
+    if day < earlier:
+        raise Refused(code, f"{day} раньше, чем {what} ({earlier})")
+
+
+def _stands(cluster: Cluster, event: Happening) -> bool:
+    match event:
+        case Retitled():
+            return cluster.title == event.title
+        case ProjectFinished():
+            return event in cluster.finished
+        case Proposed() | Formed() | Reorganised() | Dissolved():
+            return event in (cluster.proposed, cluster.formed, cluster.reorganised, cluster.dissolved)
+        case _:
+            return event in cluster.life
+
+
+def evolve(cluster: Cluster | None, event: Happening, _: UUID) -> Cluster:
+    event = replace(event, late_reason=None)
+    if isinstance(event, Proposed):
+        return Cluster(proposed=event, title=event.title)
+    assert cluster is not None
+    match event:
+        case Formed():
+            return replace(cluster, formed=event)
+        case Retitled():
+            return replace(cluster, title=event.title)
+        case Reorganised():
+            return replace(cluster, reorganised=event)
+        case Dissolved():
+            return replace(cluster, dissolved=event)
+        case ProjectFinished():
+            return replace(cluster, finished=cluster.finished | {event})
+        case (
+            ProgrammeApproved()
+            | PotentialAssessed()
+            | BrandRegistered()
+            | ProjectLaunched()
+            | EquipmentApproved()
+            | ActivityHeld()
+        ):
+            return replace(cluster, life=cluster.life | {event})
+        case _:
+            assert_never(event)
+
+
+KIND = Kind("cluster", evolve, check, Voided, Corrected, fixed=frozenset({"code"}))

@@ -1,0 +1,350 @@
+"""The one way in: load the streams a decision reads, decide, append what was decided, answer with a receipt."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+import msgspec
+from eventsourcing.application import Application
+from msgspec import Struct
+
+from ckr_es.aggregates import amend, reporting_period
+from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
+from ckr_es.aggregates.reporting_period import ReportingPeriod
+from ckr_es.aggregates.service_case import Opened
+from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
+from ckr_es.rules.calendar import periods_of
+from ckr_es.store.envelope import Proposed, Recorded, StoredRow
+from ckr_es.store.recorder import Recorder, StoredAnswer
+from ckr_es.store.writer import Command, Guard, Identity, Outcome, Overloaded
+
+S = TypeVar("S")
+ATTEMPTS = 8
+_NAMESPACE = uuid5(NAMESPACE_URL, "ckr_es")
+
+
+def stream_id(noun: str, natural_key: str) -> UUID:
+    """The stream of what has a natural key (code, year, label, INN of a legal entity): unique by its very id."""
+    return uuid5(_NAMESPACE, f"{noun}:{natural_key}")
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Who asks, under which key, and for what: `request_hash` is SHA-256 over method, path and body."""
+
+    key: str
+    request_hash: bytes
+    actor: str
+    role: str
+    correlation_id: UUID
+    today: date
+    cluster: str | None = None
+    if_match: int | None = None
+
+
+class ReceiptEvent(Struct, frozen=True):
+    event_id: UUID
+    type: str
+    position: int
+    leaf: str
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What a command answers; no events means that there was nothing new to record."""
+
+    id: str
+    version: int
+    position: int
+    recorded_at: datetime
+    events: tuple[ReceiptEvent, ...] = ()
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    status: int
+    receipt: Receipt
+    replayed: bool = False
+
+
+class StaleVersion(Exception):
+    """If-Match named another version of the stream than the present one."""
+
+    def __init__(self, actual_version: int) -> None:
+        super().__init__(f"the stream is at version {actual_version}")
+        self.actual_version = actual_version
+
+
+class KeyReused(Exception):
+    """The command key was used for another request."""
+
+
+class Replayed(Exception):
+    """The command was refused before, under the same key: the same refusal again."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
+
+
+class _Refusal(Struct, frozen=True):
+    code: str
+    detail: str
+    problems: tuple[Problem, ...] = ()
+
+
+class Streams:
+    """The streams a decision reads, as they were at one position of the log."""
+
+    def __init__(self, recorded: Mapping[UUID, Sequence[Recorded]], head: int) -> None:
+        self.recorded = recorded
+        self.head = head
+
+    def history(self, id: UUID) -> list[Entry]:
+        return [Entry(r.event_id, r.event) for r in self.recorded.get(id, ())]
+
+    def version(self, id: UUID) -> int:
+        rows = self.recorded.get(id)
+        return rows[-1].originator_version if rows else 0
+
+    def state(self, kind: Kind[S], id: UUID) -> S | None:
+        return amend.fold(kind, self.history(id))
+
+    def known(self, kind: Kind[S], id: UUID, what: str) -> S:
+        """The state, or Unknown when nothing stands under that id."""
+        if (state := self.state(kind, id)) is None:
+            raise Unknown("not-found", f"{what} не найдено")
+        return state
+
+
+Decide = Callable[[Streams], Sequence[Fact]]
+
+
+class ServiceTracking(Application[UUID]):
+    """The write side. Decisions are pure, so when another writer was faster they are simply asked again."""
+
+    name = "ckr_es"
+    recorder: Recorder
+
+    def record(
+        self,
+        request: Request,
+        id: UUID,
+        subject: str,
+        decide: Decide,
+        *,
+        reads: Iterable[UUID] = (),
+        participant_id: UUID | None = None,
+        days: Iterable[date] = (),
+        identity: Identity | None = None,
+        whole_participant: UUID | None = None,
+        still: bool = False,
+    ) -> Answer:
+        """Append what `decide` returns to stream `id`, once for each key, and answer with the receipt.
+
+        `reads` are streams the decision also rests on: they must not change meanwhile. `whole_participant` loads every
+        stream of that participant and holds all of them still; `still` holds the whole log still. `days` are effective days known beforehand (their
+        periods are loaded in the same round trip). Raises Refused and its kinds, StaleVersion, KeyReused, Replayed,
+        and the writer's Overloaded and OutcomeUnknown.
+        """
+        ids = {id, *reads, *_period_ids(days)}
+        for _ in range(ATTEMPTS):
+            loaded = self.recorder.load(request.key, ids, whole_participant)
+            if loaded.answer is not None:
+                return self._replay(request, loaded.answer)
+            streams = self._streams(loaded.streams, loaded.head)
+            if request.if_match is not None and request.if_match != streams.version(id):
+                raise StaleVersion(streams.version(id))
+            guard: Guard | None = None
+            if still or whole_participant is not None:
+                guard = Guard(after=loaded.head, participant_id=whole_participant)
+            refusal: Refused | None = None
+            facts: Sequence[Fact] = ()
+            try:
+                facts = decide(streams)
+                needed = _period_ids(_days(facts, streams.history(id))) - ids
+                if needed:
+                    ids |= needed
+                    more = self.recorder.load(request.key, needed)
+                    streams = self._streams({**loaded.streams, **more.streams}, loaded.head)
+                self._in_time(request, facts, streams, id)
+            except (Invalid, Forbidden, Unknown):
+                raise
+            except Refused as refused:
+                refusal = refused
+            command = self._command(
+                request, id, subject, facts, streams, ids, refusal, guard, identity, participant_id
+            )
+            outcome = self.recorder.append(command)
+            match outcome.kind:
+                case "conflict":
+                    continue
+                case "reused":
+                    raise KeyReused
+                case "known":
+                    answer = self.recorder.stored_answer(request.key)
+                    assert answer is not None
+                    return self._replay(request, answer)
+                case "recorded" if refusal is not None:
+                    raise refusal
+                case "recorded" if facts:
+                    return Answer(status=command.status, receipt=_receipt(command, outcome))
+                case _:
+                    assert command.answer is not None
+                    return Answer(status=200, receipt=msgspec.json.decode(command.answer, type=Receipt))
+        raise Overloaded("the streams kept changing")
+
+    def streams(self, ids: Iterable[UUID], position: int | None = None) -> Streams:
+        """The streams as known at a position (default: now), for reads that explain rather than list."""
+        loaded = self.recorder.load(None, set(ids))
+        streams = self._streams(loaded.streams, loaded.head)
+        if position is None:
+            return streams
+        return Streams(
+            {id: [r for r in rows if r.position <= position] for id, rows in streams.recorded.items()},
+            position,
+        )
+
+    def _streams(self, rows: Mapping[UUID, Sequence[StoredRow]], head: int) -> Streams:
+        return Streams(
+            {id: [self.mapper.to_domain_event(row) for row in stream] for id, stream in rows.items()},  # type: ignore[misc]
+            head,
+        )
+
+    def _command(
+        self,
+        request: Request,
+        id: UUID,
+        subject: str,
+        facts: Sequence[Fact],
+        streams: Streams,
+        ids: set[UUID],
+        refusal: Refused | None,
+        guard: Guard | None,
+        identity: Identity | None,
+        participant_id: UUID | None,
+    ) -> Command:
+        version = streams.version(id)
+        if refusal is not None:
+            facts = ()
+        event_ids = [uuid4() for _ in facts]
+        proposed = [
+            Proposed(
+                originator_id=id,
+                originator_version=version + n,
+                event_id=event_id,
+                event=fact,
+                participant_id=participant_id or _participant(streams, id, facts),
+                causation_id=None if n == 1 else event_ids[0],
+            )
+            for n, (event_id, fact) in enumerate(zip(event_ids, facts, strict=True), start=1)
+        ]
+        answer: bytes | None = None
+        status = 201 if version == 0 else 200
+        if refusal is not None:
+            status = 409
+            answer = msgspec.json.encode(_Refusal(refusal.code, refusal.detail, refusal.problems))
+        elif not facts:
+            status = 200
+            last = streams.recorded[id][-1]
+            answer = msgspec.json.encode(
+                Receipt(id=subject, version=version, position=last.position, recorded_at=last.recorded_at)
+            )
+        return Command(
+            key=request.key,
+            request_hash=request.request_hash,
+            actor=request.actor,
+            role=request.role,
+            correlation_id=request.correlation_id,
+            status=status,
+            subject=subject,
+            version=version + len(facts),
+            expected=tuple((stream, streams.version(stream)) for stream in sorted(ids)),
+            rows=tuple(self.mapper.to_stored_event(p) for p in proposed),  # type: ignore[misc]
+            answer=None if answer is None else answer.decode(),
+            guard=guard,
+            identity=identity if facts else None,
+        )
+
+    def _in_time(self, request: Request, facts: Sequence[Fact], streams: Streams, id: UUID) -> None:
+        """No day in the future; a day in a closed period only with a reason (architecture, section 7)."""
+        for fact in facts:
+            effective_on: date = fact.effective_on  # type: ignore[attr-defined]
+            if effective_on > request.today:
+                detail = f"Дата {effective_on} ещё не наступила"
+                raise Invalid(
+                    "date-in-future", detail, [Problem("", "date-in-future", detail, str(effective_on))]
+                )
+        if all(fact.late_reason for fact in facts):
+            return
+        for day in _days(facts, streams.history(id)):
+            for label in periods_of(day):
+                state: ReportingPeriod | None = None
+                for entry in streams.history(stream_id("period", label)):
+                    state = reporting_period.evolve(state, entry.event, entry.event_id)
+                if state is not None and not state.open:
+                    raise Refused(
+                        "period-closed", f"Период {label} закрыт: нужна причина позднего ввода (late_reason)"
+                    )
+
+    def _replay(self, request: Request, stored: StoredAnswer) -> Answer:
+        if stored.request_hash != request.request_hash:
+            raise KeyReused
+        if stored.status == 409:
+            assert stored.answer is not None
+            said = msgspec.json.decode(stored.answer, type=_Refusal)
+            raise Replayed(Refused(said.code, said.detail, said.problems))
+        if stored.answer is not None:
+            receipt = msgspec.json.decode(stored.answer, type=Receipt)
+        else:
+            receipt = Receipt(
+                id=stored.subject,
+                version=stored.version,
+                position=stored.rows[-1].id,
+                recorded_at=stored.rows[-1].recorded_at,
+                events=tuple(
+                    ReceiptEvent(row.event_id, row.topic, row.id, row.leaf.hex()) for row in stored.rows
+                ),
+            )
+        return Answer(status=stored.status, receipt=receipt, replayed=True)
+
+
+def _receipt(command: Command, outcome: Outcome) -> Receipt:
+    assert outcome.first_position is not None
+    assert outcome.last_position is not None
+    assert outcome.recorded_at is not None
+    events = tuple(
+        ReceiptEvent(row.event_id, row.topic, position, leaf.hex())
+        for position, (row, leaf) in enumerate(
+            zip(command.rows, outcome.leaves, strict=True), start=outcome.first_position
+        )
+    )
+    return Receipt(
+        id=command.subject,
+        version=command.version,
+        position=outcome.last_position,
+        recorded_at=outcome.recorded_at,
+        events=events,
+    )
+
+
+def _participant(streams: Streams, id: UUID, facts: Sequence[Fact]) -> UUID | None:
+    """Whom the stream is about: the participant of a case stands in its opening."""
+    first: Any = streams.recorded[id][0].event if streams.recorded.get(id) else facts[0]
+    return first.participant_id if isinstance(first, Opened) else None
+
+
+def _days(facts: Iterable[Fact], history: Sequence[Entry]) -> set[date]:
+    """Every day the facts touch: their own, and for a correction the day it moves away from."""
+    days: set[date] = set()
+    for fact in facts:
+        if isinstance(fact, reporting_period.Closed | reporting_period.Reopened):
+            continue
+        days.add(fact.effective_on)  # type: ignore[attr-defined]
+        if isinstance(fact, Void | Correction):
+            target = fact.voids if isinstance(fact, Void) else fact.corrects
+            if (before := amend.day(history, target)) is not None:
+                days.add(before)
+    return days
+
+
+def _period_ids(days: Iterable[date]) -> set[UUID]:
+    return {stream_id("period", label) for day in days for label in periods_of(day)}

@@ -1,0 +1,66 @@
+"""What a firm's OKVED2 codes say about excise goods, minerals and the excluded trades."""
+
+import csv
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from ckr_es.rules import Invalid
+
+_FORM = re.compile(r"[0-9]{2}(\.[0-9]{1,2}(\.[0-9]{1,2})?)?")
+
+
+class Rule(Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of okved2_rules.csv (reference.md, 2.4): what to think of every code under `prefix`."""
+
+    prefix: str
+    name: str
+    rule: str
+    mode: Literal["HARD", "REVIEW", "ALLOW_REVIEW", "INFO"]
+    basis: str
+    note: str
+
+
+class Hit(Struct, frozen=True):
+    """A code of the firm and the one rule that speaks of it."""
+
+    code: str
+    main: bool
+    rule: Rule
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """All rules by prefix, read once from the packaged file."""
+    text = files(__package__).joinpath("okved2_rules.csv").read_text(encoding="utf-8")
+    lines = msgspec.convert(list(csv.DictReader(text.splitlines(), delimiter=";")), list[Rule])
+    return {line.prefix: line for line in lines}
+
+
+def match(code: str) -> Rule | None:
+    """The rule with the longest prefix of this code; "08.1" speaks of 08.12.2, "12" of 12.00."""
+    for end in range(len(code), 1, -1):
+        if rule := rules().get(code[:end]):
+            return rule
+    return None
+
+
+def hits(main: str, additional: Iterable[str]) -> tuple[Hit, ...]:
+    """Every code that a rule speaks of, the main one first, each code once."""
+    found = ((code, match(code)) for code in dict.fromkeys((main, *additional)))
+    return tuple(Hit(code, code == main, rule) for code, rule in found if rule)
+
+
+def okved_code(text: str) -> str:
+    """The code without surrounding spaces: 2 to 6 digits in groups of two (62, 62.0, 62.01.1), or Invalid."""
+    code = text.strip()
+    if not _FORM.fullmatch(code):
+        raise Invalid(
+            "okved-invalid", "Код ОКВЭД2 записывается цифрами через точку, например 10.39 или 08.12.2."
+        )
+    return code

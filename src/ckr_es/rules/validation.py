@@ -1,0 +1,183 @@
+"""Turns what a client sent into a typed value, or into every single thing that is wrong with it.
+
+msgspec stops at the first error; people who fill in forms, and programs that send them, want them all.
+"""
+
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+
+from ckr_es.rules import Invalid, Problem
+
+
+class Rule:
+    """A check that no type expresses, hung on a field: `Annotated[str, Rule(identifiers.inn)]`.
+
+    The function returns the value as we keep it, or raises Invalid.
+    """
+
+    __slots__ = ("check",)
+
+    def __init__(self, check: Callable[[Any], Any]) -> None:
+        self.check = check
+
+
+T = typing.TypeVar("T")
+
+
+def parse(type_: type[T], given: object, today: date, at: str = "") -> T:
+    """The value, or Invalid with a Problem for each field; no date in it lies after `today`."""
+    value, problems = _read(type_, given, today, at)
+    if problems:
+        first = problems[0]
+        raise Invalid(first.code, first.detail, problems)
+    return typing.cast(T, value)
+
+
+def _read(type_: Any, given: object, today: date, at: str) -> tuple[Any, list[Problem]]:
+    inner, rule = _unwrap(type_)
+    if given is None and _optional(inner):
+        return None, []
+    inner = _without_none(inner)
+    if isinstance(inner, type) and issubclass(inner, Struct):
+        return _read_struct(inner, given, today, at)
+    origin, args = get_origin(inner), get_args(inner)
+    if origin in (list, tuple) and isinstance(given, list):
+        return _read_items(inner, args[0], given, today, at)
+    value, problem = _read_plain(type_, given, today, at)
+    if problem is None and rule is not None:
+        try:
+            value = rule.check(value)
+        except Invalid as wrong:
+            problem = Problem(at, wrong.code, wrong.detail, _shown(given))
+    return value, [problem] if problem else []
+
+
+def _read_struct(type_: type[Struct], given: object, today: date, at: str) -> tuple[Any, list[Problem]]:
+    if not isinstance(given, Mapping):
+        return None, [Problem(at, "wrong-type", "Ожидается объект JSON", _shown(given))]
+    fields, values, problems = _fields(type_), {}, []
+    for name, (hint, default) in fields.items():
+        if name in given:
+            values[name], wrong = _read(hint, given[name], today, f"{at}/{name}")
+            problems += wrong
+        elif default is NODEFAULT:
+            problems.append(Problem(f"{at}/{name}", "required", f"Не указано обязательное поле «{name}»"))
+    problems += [
+        Problem(f"{at}/{_escape(str(name))}", "unknown-field", f"Неизвестное поле «{name}»")
+        for name in given
+        if name not in fields
+    ]
+    if problems:
+        return None, problems
+    return type_(**values), []
+
+
+def _read_items(
+    type_: Any, item: Any, given: list[object], today: date, at: str
+) -> tuple[Any, list[Problem]]:
+    read = [_read(item, value, today, f"{at}/{n}") for n, value in enumerate(given)]
+    problems = [problem for _, wrong in read for problem in wrong]
+    if problems:
+        return None, problems
+    values = [value for value, _ in read]
+    return (tuple(values) if get_origin(type_) is tuple else values), []
+
+
+def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, Problem | None]:
+    try:
+        value = msgspec.convert(given, type_)
+    except msgspec.ValidationError as error:
+        return None, _explain(type_, given, str(error), at)
+    for text in _texts(value):
+        if any(ord(c) < 32 and c not in "\n\t" or c == "\x7f" for c in text):
+            return None, Problem(at, "control-character", "Текст содержит недопустимый управляющий символ")
+        if text and not text.strip():
+            return None, Problem(at, "blank", "Текст пуст", text)
+    if isinstance(value, date) and not isinstance(value, datetime) and value > today:
+        return None, Problem(at, "date-in-future", f"Дата {value} ещё не наступила", str(value))
+    return value, None
+
+
+def _explain(type_: Any, given: object, message: str, at: str) -> Problem:
+    """msgspec's English message as a stable code and Russian words; the rule is the type itself."""
+    inner = _without_none(_unwrap(type_)[0])
+    shown = _shown(given)
+    if inner is date:
+        return Problem(at, "date-invalid", "Нужна существующая дата вида ГГГГ-ММ-ДД", shown)
+    if get_origin(inner) is Literal:
+        allowed = ", ".join(str(value) for value in get_args(inner))
+        return Problem(at, "unknown-value", f"Допустимые значения: {allowed}", shown)
+    _, _, rule = message.partition("Expected ")
+    if inner is str and isinstance(given, str):
+        code, words = "text-invalid", "Недопустимый текст"
+    elif inner in (int, float) and isinstance(given, int | float) and not isinstance(given, bool):
+        code, words = "out-of-range", "Недопустимое число"
+    else:
+        code, words = "wrong-type", "Неверный тип значения"
+    return Problem(at, code, f"{words}: требуется {rule.split(' - at')[0]}" if rule else words, shown)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list | tuple | frozenset):
+        for item in value:
+            yield from _texts(item)
+
+
+def _shown(given: object) -> object:
+    """The value as an error repeats it: short, and never a whole document."""
+    if given is None or isinstance(given, bool | int | float):
+        return given
+    return given[:100] if isinstance(given, str) else type(given).__name__
+
+
+@lru_cache(maxsize=None)
+def _fields(type_: type[Struct]) -> dict[str, tuple[Any, Any]]:
+    hints = typing.get_type_hints(type_, include_extras=True)
+    return {
+        field.encode_name: (
+            hints[field.name],
+            NODEFAULT if field.required else field.default,
+        )
+        for field in msgspec.structs.fields(type_)
+    }
+
+
+def _unwrap(type_: Any) -> tuple[Any, Rule | None]:
+    """The type below Annotated (and below `| None`), and the rule that hangs on it."""
+    if get_origin(type_) is Annotated:
+        inner, *extras = get_args(type_)
+        return inner, next((extra for extra in extras if isinstance(extra, Rule)), None)
+    if get_origin(type_) in (Union, types.UnionType):
+        some = [arg for arg in get_args(type_) if arg is not type(None)]
+        if len(some) == 1 and get_origin(some[0]) is Annotated:
+            inner, rule = _unwrap(some[0])
+            return inner | None, rule
+    return type_, None
+
+
+def _optional(type_: Any) -> bool:
+    return get_origin(type_) in (Union, types.UnionType) and type(None) in get_args(type_)
+
+
+def _without_none(type_: Any) -> Any:
+    if not _optional(type_):
+        return type_
+    some = [arg for arg in get_args(type_) if arg is not type(None)]
+    return some[0] if len(some) == 1 else Union[tuple(some)]
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

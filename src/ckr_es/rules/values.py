@@ -1,0 +1,57 @@
+"""Small values that events and commands share."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from ckr_es.rules import calendar, catalogue, identifiers
+from ckr_es.rules.validation import Rule
+
+Text = Annotated[str, Meta(min_length=1, max_length=2000)]
+Number = Annotated[str, Meta(min_length=1, max_length=100)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Code = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+def _service(code: str) -> str:
+    catalogue.service(code)
+    return code
+
+
+def _function(code: str) -> str:
+    catalogue.function(code)
+    return code
+
+
+def _quarter(label: str) -> str:
+    return calendar.quarter(label).label
+
+
+def _month(label: str) -> str:
+    calendar.month_end(label)
+    return label
+
+
+ServiceCode = Annotated[str, Rule(_service)]
+FunctionCode = Annotated[str, Rule(_function)]
+Quarter = Annotated[str, Rule(_quarter)]
+Month = Annotated[str, Rule(_month)]
+Inn = Annotated[str, Rule(identifiers.inn)]
+
+Condition = Literal["E0", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "E9"]
+
+
+class Document(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A document by its title and, where its file is kept, the SHA-256 of the file; never the file itself."""
+
+    title: Text
+    number: Number | None = None
+    date: date | None = None
+    sha256: Sha256 | None = None
+
+
+class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    number: Number
+    date: date

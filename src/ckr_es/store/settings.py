@@ -1,0 +1,73 @@
+"""What the environment decides: where the data lie and which database server keeps them."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+from msgspec import Struct
+
+DEFAULT_POOL_SIZE = 16
+
+
+class SettingsError(Exception):
+    """A setting that can't be used. The message (Russian) names the variable."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    data_dir: Path
+    database_url: str | None = None
+    migrate_url: str | None = None
+    pool_size: int = DEFAULT_POOL_SIZE
+    pg_bin: Path | None = None
+    pg_user: str | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read CKR_DATA_DIR, DATABASE_URL, CKR_MIGRATE_DATABASE_URL (both also as …_FILE), CKR_POOL_SIZE,
+        CKR_PG_BIN and CKR_PG_USER; an empty value counts as absent.
+
+        `migrate_url` is `database_url` unless set. Raises SettingsError.
+        """
+        given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
+        database_url = _secret(given, "DATABASE_URL")
+        return cls(
+            data_dir=_path(given.get("CKR_DATA_DIR")) or _default_data_dir(),
+            database_url=database_url,
+            migrate_url=_secret(given, "CKR_MIGRATE_DATABASE_URL") or database_url,
+            pool_size=_count(given, "CKR_POOL_SIZE", DEFAULT_POOL_SIZE),
+            pg_bin=_path(given.get("CKR_PG_BIN")),
+            pg_user=given.get("CKR_PG_USER"),
+        )
+
+
+def _default_data_dir() -> Path:
+    # The server refuses to run as root, and the user it runs as can't enter root's private home.
+    return Path("/var/lib/ckr-es") if os.geteuid() == 0 else platformdirs.user_data_path("ckr-es")
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value).expanduser().absolute() if value else None
+
+
+def _secret(given: Mapping[str, str], name: str) -> str | None:
+    file = f"{name}_FILE"
+    if file not in given:
+        return given.get(name)
+    if name in given:
+        raise SettingsError(f"Заданы сразу {name} и {file}: оставьте что-то одно.")
+    try:
+        value = Path(given[file]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as e:
+        raise SettingsError(f"{file}: не удалось прочитать файл {given[file]}: {e}") from e
+    if not value:
+        raise SettingsError(f"{file}: файл {given[file]} пуст.")
+    return value
+
+
+def _count(given: Mapping[str, str], name: str, default: int) -> int:
+    value = given.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise SettingsError(f"{name}: нужно целое число больше нуля, а задано «{value}».")
+    return int(value)
