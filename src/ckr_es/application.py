@@ -2,25 +2,28 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import msgspec
 from eventsourcing.application import Application
+from eventsourcing.utils import Environment
 from msgspec import Struct
 
-from ckr_es.aggregates import amend, reporting_period
+from ckr_es.aggregates import Event, amend, reporting_period
 from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
 from ckr_es.aggregates.reporting_period import ReportingPeriod
 from ckr_es.aggregates.service_case import Opened
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import periods_of
+from ckr_es.store.database import Database
 from ckr_es.store.envelope import Proposed, Recorded, StoredRow
-from ckr_es.store.recorder import Recorder, StoredAnswer
+from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
 from ckr_es.store.writer import Command, Guard, Identity, Outcome, Overloaded
 
 S = TypeVar("S")
 ATTEMPTS = 8
+NO_KEY = ""  # no command has it
 _NAMESPACE = uuid5(NAMESPACE_URL, "ckr_es")
 
 
@@ -124,6 +127,13 @@ class ServiceTracking(Application[UUID]):
     name = "ckr_es"
     recorder: Recorder
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        super().__init__()
+
+    def construct_factory(self, env: Environment) -> Factory:
+        return Factory(env, self._database)
+
     def record(
         self,
         request: Request,
@@ -140,14 +150,16 @@ class ServiceTracking(Application[UUID]):
     ) -> Answer:
         """Append what `decide` returns to stream `id`, once for each key, and answer with the receipt.
 
-        `reads` are streams the decision also rests on: they must not change meanwhile. `whole_participant` loads every
-        stream of that participant and holds all of them still; `still` holds the whole log still. `days` are effective days known beforehand (their
-        periods are loaded in the same round trip). Raises Refused and its kinds, StaleVersion, KeyReused, Replayed,
-        and the writer's Overloaded and OutcomeUnknown.
+        `reads` are streams the decision also rests on: they must not change meanwhile. `whole_participant` loads
+        every stream of that participant and holds all of them still; `still` holds the whole log still. `days` are
+        effective days known beforehand (their periods are loaded in the same round trip).
+
+        Raises Refused and its kinds, StaleVersion, KeyReused, Replayed, and the writer's Overloaded and
+        OutcomeUnknown.
         """
         ids = {id, *reads, *_period_ids(days)}
         for _ in range(ATTEMPTS):
-            loaded = self.recorder.load(request.key, ids, whole_participant)
+            loaded = self.recorder.load(request.key, list(ids), whole_participant)
             if loaded.answer is not None:
                 return self._replay(request, loaded.answer)
             streams = self._streams(loaded.streams, loaded.head)
@@ -157,13 +169,13 @@ class ServiceTracking(Application[UUID]):
             if still or whole_participant is not None:
                 guard = Guard(after=loaded.head, participant_id=whole_participant)
             refusal: Refused | None = None
-            facts: Sequence[Fact] = ()
+            facts: Sequence[Event] = ()
             try:
-                facts = decide(streams)
+                facts = cast("Sequence[Event]", decide(streams))
                 needed = _period_ids(_days(facts, streams.history(id))) - ids
                 if needed:
                     ids |= needed
-                    more = self.recorder.load(request.key, needed)
+                    more = self.recorder.load(request.key, list(needed))
                     streams = self._streams({**loaded.streams, **more.streams}, loaded.head)
                 self._in_time(request, facts, streams, id)
             except (Invalid, Forbidden, Unknown):
@@ -194,7 +206,7 @@ class ServiceTracking(Application[UUID]):
 
     def streams(self, ids: Iterable[UUID], position: int | None = None) -> Streams:
         """The streams as known at a position (default: now), for reads that explain rather than list."""
-        loaded = self.recorder.load(None, set(ids))
+        loaded = self.recorder.load(NO_KEY, list(ids))
         streams = self._streams(loaded.streams, loaded.head)
         if position is None:
             return streams
@@ -214,7 +226,7 @@ class ServiceTracking(Application[UUID]):
         request: Request,
         id: UUID,
         subject: str,
-        facts: Sequence[Fact],
+        facts: Sequence[Event],
         streams: Streams,
         ids: set[UUID],
         refusal: Refused | None,
@@ -264,10 +276,10 @@ class ServiceTracking(Application[UUID]):
             identity=identity if facts else None,
         )
 
-    def _in_time(self, request: Request, facts: Sequence[Fact], streams: Streams, id: UUID) -> None:
+    def _in_time(self, request: Request, facts: Sequence[Event], streams: Streams, id: UUID) -> None:
         """No day in the future; a day in a closed period only with a reason (architecture, section 7)."""
         for fact in facts:
-            effective_on: date = fact.effective_on  # type: ignore[attr-defined]
+            effective_on = fact.effective_on
             if effective_on > request.today:
                 detail = f"Дата {effective_on} ещё не наступила"
                 raise Invalid(
@@ -326,19 +338,19 @@ def _receipt(command: Command, outcome: Outcome) -> Receipt:
     )
 
 
-def _participant(streams: Streams, id: UUID, facts: Sequence[Fact]) -> UUID | None:
+def _participant(streams: Streams, id: UUID, facts: Sequence[Event]) -> UUID | None:
     """Whom the stream is about: the participant of a case stands in its opening."""
     first: Any = streams.recorded[id][0].event if streams.recorded.get(id) else facts[0]
     return first.participant_id if isinstance(first, Opened) else None
 
 
-def _days(facts: Iterable[Fact], history: Sequence[Entry]) -> set[date]:
+def _days(facts: Iterable[Event], history: Sequence[Entry]) -> set[date]:
     """Every day the facts touch: their own, and for a correction the day it moves away from."""
     days: set[date] = set()
     for fact in facts:
         if isinstance(fact, reporting_period.Closed | reporting_period.Reopened):
             continue
-        days.add(fact.effective_on)  # type: ignore[attr-defined]
+        days.add(fact.effective_on)
         if isinstance(fact, Void | Correction):
             target = fact.voids if isinstance(fact, Void) else fact.corrects
             if (before := amend.day(history, target)) is not None:

@@ -1,9 +1,9 @@
 """What every event shares: an optional reason for coming late, and the two ways to put a record right."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
-from datetime import date
 
 from msgspec import Struct
 

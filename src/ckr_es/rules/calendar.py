@@ -1,7 +1,8 @@
 """Days and reporting periods as the centre counts them: calendar years and quarters of Krasnoyarsk."""
 
 import re
-from datetime import date, datetime, timedelta
+from calendar import monthrange
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from ckr_es.rules import Invalid
 
 KRASNOYARSK = ZoneInfo("Asia/Krasnoyarsk")
 
+_MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])")
 _LABEL = re.compile(r"(?P<year>[0-9]{4})(-Q(?P<quarter>[1-4]))?")
 
 
@@ -24,21 +26,28 @@ class Period(Struct, frozen=True):
 def period(label: str) -> Period:
     """The quarter "2021-Q2" or the year "2021"; anything else is Invalid("period-invalid")."""
     found = _LABEL.fullmatch(label)
-    # A year ends where the next one begins, and the last year of the calendar has no next one.
-    if found is None or not date.min.year <= (year := int(found["year"])) < date.max.year:
-        raise Invalid("period-invalid", "Период записывается как «2021-Q2» (квартал) или «2021» (год).")
+    if found is None or not (year := int(found["year"])):  # there is no year 0
+        raise Invalid("period-invalid", "Период записывается как «2021-Q2» (квартал) или «2021» (год)")
     if found["quarter"] is None:
         return Period(label, date(year, 1, 1), date(year, 12, 31))
-    month = 3 * int(found["quarter"]) - 2
-    following = date(year + 1, 1, 1) if month == 10 else date(year, month + 3, 1)
-    return Period(label, date(year, month, 1), following - timedelta(days=1))
+    last = 3 * int(found["quarter"])
+    return Period(label, date(year, last - 2, 1), date(year, last, monthrange(year, last)[1]))
 
 
 def quarter(label: str) -> Period:
     """The quarter "2021-Q2"; a year or anything else is Invalid("period-invalid")."""
     if "Q" not in label:
-        raise Invalid("period-invalid", "Квартал записывается как «2021-Q2».")
+        raise Invalid("period-invalid", "Квартал записывается как «2021-Q2»")
     return period(label)
+
+
+def month_end(label: str) -> date:
+    """The last day of the month "2021-06"; anything else is Invalid("period-invalid")."""
+    found = _MONTH.fullmatch(label)
+    if found is None or not (year := int(found["year"])):
+        raise Invalid("period-invalid", "Месяц записывается как «2021-06»")
+    month = int(found["month"])
+    return date(year, month, monthrange(year, month)[1])
 
 
 def periods_of(day: date) -> tuple[str, str]:

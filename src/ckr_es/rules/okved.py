@@ -2,9 +2,10 @@
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -35,11 +36,11 @@ class Hit(Struct, frozen=True):
 
 
 @cache
-def rules() -> dict[str, Rule]:
+def rules() -> Mapping[str, Rule]:
     """All rules by prefix, read once from the packaged file."""
     text = files(__package__).joinpath("okved2_rules.csv").read_text(encoding="utf-8")
     lines = msgspec.convert(list(csv.DictReader(text.splitlines(), delimiter=";")), list[Rule])
-    return {line.prefix: line for line in lines}
+    return MappingProxyType({line.prefix: line for line in lines})
 
 
 def match(code: str) -> Rule | None:
@@ -56,11 +57,15 @@ def hits(main: str, additional: Iterable[str]) -> tuple[Hit, ...]:
     return tuple(Hit(code, code == main, rule) for code, rule in found if rule)
 
 
+def well_formed(code: str) -> bool:
+    """Whether this is written as OKVED2 writes its codes: 62, 62.0, 62.01, 62.01.1 or 62.01.11."""
+    return _FORM.fullmatch(code) is not None
+
+
 def okved_code(text: str) -> str:
-    """The code without surrounding spaces: 2 to 6 digits in groups of two (62, 62.0, 62.01.1), or Invalid."""
+    """The code without surrounding spaces, or Invalid("okved-invalid")."""
     code = text.strip()
-    if not _FORM.fullmatch(code):
-        raise Invalid(
-            "okved-invalid", "Код ОКВЭД2 записывается цифрами через точку, например 10.39 или 08.12.2."
-        )
+    if not well_formed(code):
+        detail = "Код ОКВЭД2 записывается цифрами через точку, например 10.39 или 08.12.2"
+        raise Invalid("okved-invalid", detail)
     return code

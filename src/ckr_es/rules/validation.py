@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -96,7 +96,7 @@ def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, P
     except msgspec.ValidationError as error:
         return None, _explain(type_, given, str(error), at)
     for text in _texts(value):
-        if any(ord(c) < 32 and c not in "\n\t" or c == "\x7f" for c in text):
+        if any((ord(c) < 32 and c not in "\n\t") or c == "\x7f" for c in text):
             return None, Problem(at, "control-character", "Текст содержит недопустимый управляющий символ")
         if text and not text.strip():
             return None, Problem(at, "blank", "Текст пуст", text)
@@ -143,7 +143,7 @@ def _shown(given: object) -> object:
     return given[:100] if isinstance(given, str) else type(given).__name__
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(type_: type[Struct]) -> dict[str, tuple[Any, Any]]:
     hints = typing.get_type_hints(type_, include_extras=True)
     return {

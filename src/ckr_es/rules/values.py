@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from ckr_es.rules import calendar, catalogue, identifiers
 from ckr_es.rules.validation import Rule
 
+Day = date  # a field may be called `date`
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 Number = Annotated[str, Meta(min_length=1, max_length=100)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -48,10 +49,10 @@ class Document(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
 
     title: Text
     number: Number | None = None
-    date: date | None = None
+    date: Day | None = None
     sha256: Sha256 | None = None
 
 
 class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Number
-    date: date
+    date: Day

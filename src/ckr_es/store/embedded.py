@@ -73,6 +73,8 @@ class EmbeddedServer:
         root runs the server as while the data have no owner. For a clean stop on SIGTERM make it an exit.
         """
         home = data_dir.absolute() / "postgres"
+        if "\n" in str(home):  # PostgreSQL finds its way in postmaster.pid by counting lines
+            raise EmbeddedServerError(f"В пути к папке базы данных перевод строки: {str(home)!r}")
         try:
             account = _account(home, pg_user) if os.geteuid() == 0 else None
             _make_home(home, account)

@@ -1,0 +1,178 @@
+"""Wiring: routes, what they depend on, and what stands before them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Router
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.openapi.config import OpenAPIConfig
+from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from ckr_es.api import problems
+from ckr_es.api.asked import Checked, command_request, refuse_unknown_query, travel
+from ckr_es.api.auth import guard
+from ckr_es.api.cases import CaseController
+from ckr_es.api.clusters import ClusterController
+from ckr_es.api.events import EventController
+from ckr_es.api.health import HealthController, ProjectionController, docs, metrics, openapi
+from ckr_es.api.kpi import KpiController
+from ckr_es.api.participants import ParticipantController
+from ckr_es.api.periods import PeriodController
+from ckr_es.api.plans import PlanController
+from ckr_es.api.reads import Reader
+from ckr_es.application import ServiceTracking
+from ckr_es.projections.follower import Follower
+from ckr_es.store.database import Database
+from ckr_es.store.settings import Settings
+
+MAX_BODY = 1_000_000
+PATIENCE = 1.5  # seconds a call waits for its turn; then 503, well within the promised two
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """The API over one database; with no settings, those of the environment."""
+    settings = settings or Settings.from_environment()
+
+    @asynccontextmanager
+    async def running(app: Litestar) -> AsyncGenerator[None, None]:
+        threads = ThreadPoolExecutor(settings.pool_size, thread_name_prefix="call")
+        asyncio.get_running_loop().set_default_executor(threads)
+        with Database.open(settings) as database:
+            tracking = ServiceTracking(database)
+            app.state.tracking = tracking
+            app.state.pool = tracking.recorder.pool
+            follower = Follower(database)
+            follower.start()
+            try:
+                yield
+            finally:
+                await asyncio.to_thread(follower.stop)
+                await asyncio.to_thread(tracking.close)
+
+    app = Litestar(
+        [
+            Router(
+                "/api/v1",
+                route_handlers=[
+                    ClusterController,
+                    ParticipantController,
+                    CaseController,
+                    PlanController,
+                    PeriodController,
+                    KpiController,
+                    EventController,
+                ],
+            ),
+            HealthController,
+            ProjectionController,
+            metrics,
+            openapi,
+            docs,
+        ],
+        dependencies={
+            "tracking": Provide(_tracking, sync_to_thread=False),
+            "reading": Provide(_reading, sync_to_thread=False),
+            "asked": Provide(command_request),
+            "when": Provide(travel, sync_to_thread=False),
+        },
+        guards=[guard, refuse_unknown_query],
+        exception_handlers=problems.HANDLERS,
+        dto=Checked,
+        return_dto=None,
+        lifespan=[running],
+        openapi_config=OpenAPIConfig(title="ckr_es", version="1", path="/api/v1/unused", render_plugins=[]),
+        request_max_body_size=MAX_BODY,
+        response_cache_config=ResponseCacheConfig(default_expiration=0),
+        before_send=[_no_store],
+        type_encoders={},
+        logging_config=None,
+    )
+    app.state.query_names = _query_names(app)
+    app.asgi_handler = Gate(app.asgi_handler, settings.pool_size)
+    return app
+
+
+def _tracking(request: Request[Any, Any, Any]) -> ServiceTracking:
+    tracking: ServiceTracking = request.app.state.tracking
+    return tracking
+
+
+def _reading(request: Request[Any, Any, Any]) -> Reader:
+    state = request.app.state
+    caller = getattr(request.state, "caller", None)
+    return Reader(state.pool, state.tracking, caller.cluster if caller else None)
+
+
+def _query_names(app: Litestar) -> dict[str, frozenset[str]]:
+    """Which query parameters each route knows, its dependencies' included."""
+    return {
+        handler.handler_id: frozenset(parameter.field_alias for parameter in kwargs.expected_query_params)
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler, kwargs in route.route_handler_map.values()
+    }
+
+
+async def _no_store(message: Message, _: Scope) -> None:
+    if message["type"] == "http.response.start":
+        message["headers"] = [
+            *message["headers"],
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+
+
+class Gate:
+    """Lets in as many calls as there are threads; who waits too long gets 503. HEAD is answered as GET, bodiless."""
+
+    def __init__(self, app: ASGIApp, size: int) -> None:
+        self.app = app
+        self.turn = asyncio.Semaphore(size)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope["method"] = "GET"
+            send = _without_body(send)
+        if scope["path"] == "/health/live":
+            await self.app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.turn.acquire()
+        except TimeoutError:
+            await _refuse(send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.turn.release()
+
+
+def _without_body(send: Send) -> Send:
+    async def headers_only(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            if message.get("more_body"):
+                return
+            message["body"] = b""
+        await send(message)
+
+    return headers_only
+
+
+async def _refuse(send: Send) -> None:
+    answer = problems.overloaded()
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"retry-after", b"1")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send(
+        {"type": "http.response.body", "body": msgspec.json.encode(answer.content), "more_body": False}
+    )

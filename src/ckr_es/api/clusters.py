@@ -1,0 +1,156 @@
+"""Clusters: how they form, what is done for them, who their members are."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from ckr_es.aggregates import cluster
+from ckr_es.api.asked import Asked, When, answered
+from ckr_es.api.auth import READ, RECORD, roles
+from ckr_es.api.corrections import Correction, replacement
+from ckr_es.api.reads import Cursor, Limit, Reader
+from ckr_es.application import ServiceTracking
+from ckr_es.commands import cluster_stream, correct, on_cluster
+from ckr_es.rules import Unknown
+
+Tracking = NamedDependency[ServiceTracking]
+Reading = NamedDependency[Reader]
+Code = FromPath[str]
+
+
+class ClusterController(Controller):
+    path = "/clusters"
+    tags = ["clusters"]
+
+    @post("/", sync_to_thread=True, **roles(RECORD))
+    def propose(self, data: JSONBody[cluster.Proposed], asked: Asked, tracking: Tracking) -> Response[Any]:
+        """A cluster is proposed under a code of its own."""
+        return answered(on_cluster(tracking, asked, data.code, data))
+
+    @post("/{code:str}/formation", sync_to_thread=True, **roles(RECORD))
+    def form(
+        self, code: Code, data: JSONBody[cluster.Formed], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """The agreement is signed: from that day the cluster is curated."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/title", sync_to_thread=True, **roles(RECORD))
+    def retitle(
+        self, code: Code, data: JSONBody[cluster.Retitled], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """The cluster has another title from that day."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/reorganisation", sync_to_thread=True, **roles(RECORD))
+    def reorganise(
+        self, code: Code, data: JSONBody[cluster.Reorganised], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """The cluster becomes an association."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/dissolution", sync_to_thread=True, **roles(RECORD))
+    def dissolve(
+        self, code: Code, data: JSONBody[cluster.Dissolved], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """The cluster is no longer curated on that day."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/programmes", sync_to_thread=True, **roles(RECORD))
+    def approve_programme(
+        self, code: Code, data: JSONBody[cluster.ProgrammeApproved], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """A development strategy or programme is approved."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/assessments", sync_to_thread=True, **roles(RECORD))
+    def assess_potential(
+        self, code: Code, data: JSONBody[cluster.PotentialAssessed], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """The cluster's potential is assessed."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/brands", sync_to_thread=True, **roles(RECORD))
+    def register_brand(
+        self, code: Code, data: JSONBody[cluster.BrandRegistered], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """A brand of the cluster is registered."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/projects", sync_to_thread=True, **roles(RECORD))
+    def launch_project(
+        self, code: Code, data: JSONBody[cluster.ProjectLaunched], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """A joint project begins."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/projects/end", sync_to_thread=True, **roles(RECORD))
+    def finish_project(
+        self, code: Code, data: JSONBody[cluster.ProjectFinished], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """The joint project of that title has ended."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/equipment", sync_to_thread=True, **roles(RECORD))
+    def approve_equipment(
+        self, code: Code, data: JSONBody[cluster.EquipmentApproved], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """Shared equipment or software is approved."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/activities", sync_to_thread=True, **roles(RECORD))
+    def hold_activity(
+        self, code: Code, data: JSONBody[cluster.ActivityHeld], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """A webinar, round table, strategic session or campaign was held."""
+        return answered(on_cluster(tracking, asked, code, data))
+
+    @post("/{code:str}/corrections", sync_to_thread=True, **roles(RECORD))
+    def correct(
+        self, code: Code, data: JSONBody[Correction], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """Void or replace one record of the cluster."""
+        return answered(
+            correct(
+                tracking,
+                asked,
+                cluster.KIND,
+                cluster_stream(code),
+                code,
+                data.event_id,
+                data.reason,
+                replacement(data),
+                data.late_reason,
+            )
+        )
+
+    @get("/", sync_to_thread=True, **roles(READ))
+    def list_clusters(
+        self, when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
+    ) -> dict[str, Any]:
+        """Clusters as of a day, as known at a position."""
+        return reading.clusters(when, limit, cursor)
+
+    @get("/{code:str}", sync_to_thread=True, **roles(READ))
+    def show(self, code: Code, when: When, reading: Reading) -> Response[Any]:
+        """One cluster as of a day, as known at a position."""
+        return reading.entity(cluster.KIND, cluster_stream(code), code, when, code)
+
+    @get("/{code:str}/members", sync_to_thread=True, **roles(READ))
+    def members(
+        self, code: Code, when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
+    ) -> dict[str, Any]:
+        """Who is a member on that day (half-open: no longer on the day of leaving)."""
+        if not reading.sees(code):
+            raise Unknown("not-found", "Кластер не найден")
+        return reading.members(code, when, limit, cursor)
+
+    @get("/{code:str}/timeline", sync_to_thread=True, **roles(READ))
+    def timeline(
+        self, code: Code, when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
+    ) -> dict[str, Any]:
+        """Everything recorded about the cluster, corrections struck through and linked."""
+        if not reading.sees(code):
+            raise Unknown("not-found", "Кластер не найден")
+        return reading.timeline(cluster_stream(code), None, when, limit, cursor)

@@ -1,0 +1,92 @@
+"""Whether the server lives, whether it can do its work, what it has done; and the documentation, offline."""
+
+from importlib import resources
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+
+from ckr_es.api.auth import ADMINISTER, ANYONE, roles
+from ckr_es.api.problems import problem
+from ckr_es.api.reads import Reader
+from ckr_es.rules import Unknown
+
+Reading = NamedDependency[Reader]
+ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+PAGE = """<!doctype html><html lang="ru"><head><meta charset="utf-8"><title>ckr_es: API</title>
+<link rel="stylesheet" href="/api/docs/swagger-ui.css"></head><body><div id="docs"></div>
+<script src="/api/docs/swagger-ui-bundle.js"></script>
+<script src="/api/docs/start.js"></script></body></html>"""
+START = 'SwaggerUIBundle({url: "/api/v1/openapi.json", dom_id: "#docs", deepLinking: true});'
+CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+
+class HealthController(Controller):
+    path = "/health"
+    tags = ["health"]
+
+    @get("/live", sync_to_thread=False, **roles(ANYONE))
+    def live(self) -> dict[str, str]:
+        """The process answers."""
+        return {"status": "live"}
+
+    @get("/ready", sync_to_thread=True, **roles(ANYONE))
+    def ready(self, reading: Reading) -> Response[Any]:
+        """The database answers and every projection follows the log."""
+        status = reading.status()
+        stopped = [p["name"] for p in status["projections"] if p["status"] != "running"]
+        if stopped:
+            return problem(503, "projection-stopped", f"Остановлены проекции: {', '.join(stopped)}")
+        return Response({"status": "ready", **status})
+
+
+class ProjectionController(Controller):
+    path = "/api/v1/projections"
+    tags = ["health"]
+
+    @get("/", sync_to_thread=True, **roles(ADMINISTER | frozenset({"auditor"}), whole_centre=True))
+    def projections(self, reading: Reading) -> dict[str, Any]:
+        """How far each projection is, and which event stopped it."""
+        return reading.status(errors=True)
+
+
+@get(
+    "/metrics",
+    sync_to_thread=True,
+    **roles(ANYONE),
+    include_in_schema=False,
+    media_type="text/plain; version=0.0.4",
+)
+def metrics(reading: Reading) -> str:
+    """Prometheus text: the log's head and how far each projection is."""
+    status = reading.status()
+    lines = ["# TYPE ckr_log_head gauge", f"ckr_log_head {status['head_position']}"]
+    lines.append("# TYPE ckr_projection_position gauge")
+    for p in status["projections"]:
+        lines.append(f'ckr_projection_position{{name="{p["name"]}"}} {p["position"]}')
+    lines.append("# TYPE ckr_projection_running gauge")
+    for p in status["projections"]:
+        lines.append(f'ckr_projection_running{{name="{p["name"]}"}} {int(p["status"] == "running")}')
+    return "\n".join(lines) + "\n"
+
+
+@get("/api/v1/openapi.json", sync_to_thread=False, **roles(ANYONE), include_in_schema=False)
+def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The contract for programs; our names, not those of any one client."""
+    document = msgspec.json.encode(request.app.openapi_schema.to_schema())
+    return Response(document, media_type="application/json")
+
+
+@get(["/api/docs", "/api/docs/{asset:str}"], sync_to_thread=False, **roles(ANYONE), include_in_schema=False)
+def docs(asset: str | None = None) -> Response[Any]:
+    """The contract for people; every asset comes from this server."""
+    headers = {"Content-Security-Policy": CSP}
+    if asset is None:
+        return Response(PAGE, media_type="text/html; charset=utf-8", headers=headers)
+    if asset == "start.js":
+        return Response(START, media_type="text/javascript", headers=headers)
+    if asset not in ASSETS:
+        raise Unknown("not-found", "Нет такого файла")
+    content = resources.files("ckr_es.api").joinpath("docs", asset).read_bytes()
+    return Response(content, media_type=ASSETS[asset], headers=headers)

@@ -1,0 +1,57 @@
+"""The KPI table for any day as known at any position, and what stands behind each figure."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from ckr_es.api.asked import When
+from ckr_es.api.auth import READ_FIGURES, roles
+from ckr_es.api.reads import Cursor, Limit, Reader
+
+Reading = NamedDependency[Reader]
+Position = Annotated[int | None, QueryParameter(required=False, ge=0, le=2**62)]
+
+
+class KpiController(Controller):
+    path = "/kpi"
+    tags = ["kpi"]
+
+    @get("/", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
+    def table(self, when: When, reading: Reading) -> Response[Any]:
+        """Plan, fact and percent of every row (concept, section 7); `sales` in thousand roubles."""
+        return reading.table(when)
+
+    @get("/diff", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
+    def diff(
+        self,
+        when: When,
+        reading: Reading,
+        to_as_of: Annotated[date | None, QueryParameter(required=False)] = None,
+        to_known_position: Position = None,
+        to_known_at: Annotated[str | None, QueryParameter(required=False)] = None,
+    ) -> Response[Any]:
+        """Two tables side by side, and the events whose amounts sum to each delta."""
+        return reading.diff(when, to_as_of, to_known_position, to_known_at)
+
+    @get("/series", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
+    def series(
+        self,
+        when: When,
+        reading: Reading,
+        kpi: Annotated[str, QueryParameter()],
+        start: Annotated[date, QueryParameter(name="from")],
+        end: Annotated[date, QueryParameter(name="to")],
+        step: Annotated[Literal["day", "month", "quarter"], QueryParameter(required=False)] = "month",
+    ) -> Response[Any]:
+        """One figure over days, months or quarters, for charts."""
+        return reading.series(when, kpi, start, end, step)
+
+    @get("/{kpi:str}/evidence", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
+    def evidence(
+        self, kpi: FromPath[str], when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
+    ) -> Response[Any]:
+        """The facts behind a figure: their `n` sum to it."""
+        return reading.evidence(kpi, when, limit, cursor)

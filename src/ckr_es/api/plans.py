@@ -1,0 +1,90 @@
+"""The plan of a year: KPI set, policy, values, funding."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Struct
+
+from ckr_es.aggregates import plan
+from ckr_es.api.asked import Asked, When, answered
+from ckr_es.api.auth import MANAGE, READ_FIGURES, roles
+from ckr_es.api.reads import Reader
+from ckr_es.application import ServiceTracking, stream_id
+from ckr_es.commands import on_plan
+from ckr_es.rules import Invalid, Problem
+from ckr_es.rules.kpi_sets import Policy
+from ckr_es.rules.money import Kopecks
+from ckr_es.rules.values import Document, Text
+
+Tracking = NamedDependency[ServiceTracking]
+Reading = NamedDependency[Reader]
+Year = FromPath[int]
+
+
+class NewPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Plan values by KPI: `sales` in thousand roubles, everything else in units."""
+
+    kpi_set: Text
+    values: dict[str, plan.PlanValue]
+    policy: Policy
+    document: Document
+    late_reason: Text | None = None
+
+
+class NewFunding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    federal_kopecks: Kopecks
+    regional_kopecks: Kopecks
+    document: Document
+    late_reason: Text | None = None
+
+
+class PlanController(Controller):
+    path = "/plans/{year:int}"
+    tags = ["plans"]
+
+    @put("/", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
+    def set_plan(
+        self, year: Year, data: JSONBody[NewPlan], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """Which KPI set and policy count the year, and what is promised."""
+        event = plan.PlanSet(
+            year=_year(year),
+            kpi_set=data.kpi_set,
+            values=data.values,
+            policy=data.policy,
+            document=data.document,
+            late_reason=data.late_reason,
+        )
+        return answered(on_plan(tracking, asked, event))
+
+    @put("/funding", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
+    def set_funding(
+        self, year: Year, data: JSONBody[NewFunding], asked: Asked, tracking: Tracking
+    ) -> Response[Any]:
+        """The limits of the subsidy in the year."""
+        event = plan.FundingSet(
+            year=_year(year),
+            federal_kopecks=data.federal_kopecks,
+            regional_kopecks=data.regional_kopecks,
+            document=data.document,
+            late_reason=data.late_reason,
+        )
+        return answered(on_plan(tracking, asked, event))
+
+    @get("/", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
+    def show(self, year: Year, when: When, reading: Reading) -> Response[Any]:
+        """The plan as known at a position."""
+        label = str(_year(year))
+        return reading.entity(plan.KIND, stream_id("plan", label), label, when, None)
+
+
+def _year(year: int) -> int:
+    if not 2000 <= year <= 2100:
+        raise Invalid(
+            "year-invalid",
+            "Год от 2000 до 2100",
+            [Problem("/year", "year-invalid", "Год от 2000 до 2100", year)],
+        )
+    return year

@@ -1,0 +1,433 @@
+"""Questions the API answers: at which day and position, from which projection, and to whose eyes."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from ckr_es.aggregates import amend, participant, reporting_period, service_case
+from ckr_es.aggregates.facts import Entry, Kind
+from ckr_es.aggregates.participant import Participant
+from ckr_es.aggregates.service_case import ServiceCase
+from ckr_es.api.asked import Travel, instant
+from ckr_es.api.views import view
+from ckr_es.application import ServiceTracking, stream_id
+from ckr_es.commands import Snapshot, assess
+from ckr_es.projections import directory, kpi_reads, timeline
+from ckr_es.projections.follower import await_position, positions
+from ckr_es.rules import Invalid, Problem, Unknown, calendar
+from ckr_es.store import log
+from ckr_es.store.database import Pool
+
+Limit = Annotated[int, QueryParameter(required=False, ge=1, le=500)]
+Cursor = Annotated[str | None, QueryParameter(required=False)]
+
+
+class Moment(Struct, frozen=True):
+    """A read's day, the position it knows, and the log's head when it was asked."""
+
+    as_of: date
+    position: int
+    head: int
+    known_at: datetime | None
+
+    def meta(self, kpi_set: str | None = None, policy: Any = None) -> dict[str, Any]:
+        return {
+            "as_of": self.as_of,
+            "known_at": self.known_at,
+            "known_position": self.position,
+            "head_position": self.head,
+            "kpi_set": kpi_set,
+            "policy": policy,
+        }
+
+
+class Reader:
+    """Reads for one call; a caller bound to a cluster sees what belongs to it."""
+
+    def __init__(self, pool: Pool, tracking: ServiceTracking, cluster: str | None) -> None:
+        self._pool = pool
+        self._tracking = tracking
+        self._cluster = cluster
+
+    def sees(self, code: str) -> bool:
+        return self._cluster in (None, code)
+
+    # the log
+
+    def events(self, after: int, limit: int, cursor: str | None, **given: Any) -> dict[str, Any]:
+        stream = given.pop("stream")
+        filters = log.Filters(stream_id=_stream(stream), **given)
+        if cursor:
+            after = _decoded(cursor, int)
+        with self._pool.connection() as conn:
+            found = log.events(conn, after, limit + 1, filters)
+        return _page(found, limit, lambda last: last["position"])
+
+    def event(self, event_id: UUID) -> dict[str, Any]:
+        with self._pool.connection() as conn:
+            found = log.event(conn, event_id)
+        if found is None:
+            raise Unknown("not-found", "Такой записи нет")
+        return found
+
+    def export(self, after: int) -> Iterator[bytes]:
+        upto = self._tracking.recorder.head()
+        while after < upto:
+            with self._pool.connection() as conn:
+                page = list(log.export_page(conn, after))
+            for after, line in page:
+                if after > upto:
+                    return
+                yield line
+
+    def timeline(
+        self, stream: UUID | None, participant_id: UUID | None, when: Travel, limit: int, cursor: str | None
+    ) -> dict[str, Any]:
+        moment = self._moment(when)
+        after = _decoded(cursor, int) if cursor else 0
+        with self._pool.connection() as conn:
+            if participant_id is not None:
+                found = timeline.of_participant(conn, participant_id, moment.position, after, limit + 1)
+            else:
+                assert stream is not None
+                found = timeline.of_stream(conn, stream, moment.position, after, limit + 1)
+        return {"meta": moment.meta(), **_page(found, limit, lambda last: last["position"])}
+
+    # one stream
+
+    def entity(
+        self, kind: Kind[Any], id: UUID, subject: str, when: Travel, cluster: str | None
+    ) -> Response[Any]:
+        """The state of one stream as of the day, as known at the position; 404 before it began."""
+        moment = self._moment(when)
+        streams = self._tracking.streams([id], moment.position)
+        state = _as_of(kind, streams.history(id), date.max if kind.noun == "plan" else moment.as_of)
+        if state is None or not self._visible(state, cluster):
+            raise Unknown("not-found", "Не найдено")
+        body = {
+            "meta": moment.meta(),
+            "id": subject,
+            "version": streams.version(id),
+            **view(state, moment.as_of),
+        }
+        if isinstance(state, Participant):
+            body |= self._identity(id, state)
+        return Response(body, headers={"ETag": f'"{streams.version(id)}"'})
+
+    def eligibility(self, id: UUID, when: Travel) -> dict[str, Any]:
+        """The ten verdicts for the case as if it were decided on `as_of`."""
+        moment = self._moment(when)
+        streams = self._tracking.streams([id], moment.position)
+        state = streams.state(service_case.KIND, id)
+        if state is None or not self._visible(state, None):
+            raise Unknown("not-found", "Дело не найдено")
+        who = state.opened.participant_id
+        known = self._tracking.streams([who], moment.position).known(participant.KIND, who, "Участник")
+        checks = assess(state, known, moment.as_of)
+        return {
+            "meta": moment.meta(),
+            "decision_possible": all(check.verdict == "pass" for check in checks),
+            "decision": state.decided and state.decided.decision,
+            "checks": checks,
+        }
+
+    def _identity(self, id: UUID, state: Participant) -> dict[str, Any]:
+        stored = self._tracking.recorder.identity(id)
+        fields: dict[str, Any] = msgspec.json.decode(stored.fields) if stored else {}
+        found: dict[str, Any] = {"contacts": fields.get("contacts")}
+        if state.registered.kind == "entrepreneur":
+            found |= {"name": fields.get("name"), "inn": fields.get("inn"), "ogrn": fields.get("ogrnip")}
+        return found
+
+    def _visible(self, state: object, cluster: str | None) -> bool:
+        if self._cluster is None:
+            return True
+        if isinstance(state, ServiceCase):
+            return state.opened.cluster == self._cluster
+        if isinstance(state, Participant):
+            clusters = {m.cluster for m in state.memberships}
+            return not clusters or self._cluster in clusters
+        return cluster == self._cluster
+
+    # lists
+
+    def clusters(self, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
+        return self._listed(
+            when,
+            limit,
+            cursor,
+            lambda conn, m, after: directory.clusters(
+                conn, m.as_of, m.position, after=after, limit=limit + 1, code=self._cluster
+            ),
+        )
+
+    def members(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
+        return self._listed(
+            when,
+            limit,
+            cursor,
+            lambda conn, m, after: directory.members(
+                conn, code, m.as_of, m.position, after=after, limit=limit + 1
+            ),
+        )
+
+    def participants(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        q: str | None,
+        inn: str | None,
+        cluster: str | None,
+        kind: str | None,
+        persons: bool,
+    ) -> dict[str, Any]:
+        return self._listed(
+            when,
+            limit,
+            cursor,
+            lambda conn, m, after: directory.participants(
+                conn,
+                m.as_of,
+                m.position,
+                after=after,
+                limit=limit + 1,
+                q=q,
+                inn=inn,
+                cluster=cluster or self._cluster,
+                kind=kind,
+                search_persons=persons,
+            ),
+        )
+
+    def cases(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        participant_id: UUID | None,
+        cluster: str | None,
+        status: str | None,
+        complex: bool | None,
+    ) -> dict[str, Any]:
+        if cluster is not None and not self.sees(cluster):
+            raise Unknown("not-found", "Кластер не найден")
+        return self._listed(
+            when,
+            limit,
+            cursor,
+            lambda conn, m, after: directory.cases(
+                conn,
+                m.as_of,
+                m.position,
+                after=after,
+                limit=limit + 1,
+                participant_id=participant_id,
+                cluster=cluster or self._cluster,
+                status=status,
+                complex=complex,
+            ),
+        )
+
+    def _listed(self, when: Travel, limit: int, cursor: str | None, read: Any) -> dict[str, Any]:
+        moment = self._moment(when, "directory")
+        after = _decoded(cursor, list) if cursor else None
+        with self._pool.connection() as conn:
+            found = read(conn, moment, after)
+        keys = [item.pop("cursor") for item in found]
+        items = found[:limit]
+        more = len(found) > limit
+        return {
+            "meta": moment.meta(),
+            "items": items,
+            "next_cursor": _encoded(keys[limit - 1]) if more else None,
+        }
+
+    # figures
+
+    def table(self, when: Travel) -> Response[Any]:
+        moment = self._moment(when, "kpi")
+        with self._pool.connection() as conn:
+            table = kpi_reads.table(conn, moment.as_of, moment.position)
+        return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": table.rows})
+
+    def snapshot(self, as_of: date, position: int) -> Snapshot:
+        """The table as a closing pins it."""
+        with self._pool.connection() as conn:
+            await_position(conn, ["kpi"], position)
+            table = kpi_reads.table(conn, as_of, position)
+        rows = msgspec.json.decode(_ENCODER.encode(table.rows), type=tuple[dict[str, Any], ...])
+        return Snapshot(known_position=position, kpi_set=table.kpi_set, policy=table.policy, table=rows)
+
+    def evidence(self, kpi: str, when: Travel, limit: int, cursor: str | None) -> Response[Any]:
+        moment = self._moment(when, "kpi")
+        after = _decoded(cursor, list) if cursor else None
+        with self._pool.connection() as conn:
+            found = kpi_reads.evidence(conn, kpi, moment.as_of, moment.position, after=after, limit=limit + 1)
+        keys = [item.pop("cursor") for item in found.items]
+        more = len(keys) > limit
+        return _figures(
+            {
+                "meta": moment.meta(found.kpi_set, found.policy),
+                "kpi": kpi,
+                "items": found.items[:limit],
+                "next_cursor": _encoded(keys[limit - 1]) if more else None,
+            }
+        )
+
+    def diff(
+        self, when: Travel, to_as_of: date | None, to_position: int | None, to_known_at: str | None
+    ) -> Response[Any]:
+        start = self._moment(when, "kpi")
+        to = Travel(to_as_of or when.as_of, instant(to_known_at, "to_known_at"), to_position, None)
+        end = self._moment(to, "kpi")
+        with self._pool.connection() as conn:
+            rows = kpi_reads.diff(conn, start.as_of, start.position, end.as_of, end.position)
+        return _figures({"meta": start.meta(), "to": end.meta(), "rows": rows})
+
+    def series(
+        self, when: Travel, kpi: str, start: date, end: date, step: Literal["day", "month", "quarter"]
+    ) -> Response[Any]:
+        moment = self._moment(when, "kpi")
+        with self._pool.connection() as conn:
+            points = kpi_reads.series(conn, kpi, start, end, step, moment.position)
+        return _figures({"meta": moment.meta(), "kpi": kpi, "step": step, "points": points})
+
+    # reporting periods
+
+    def periods(self, when: Travel) -> dict[str, Any]:
+        moment = self._moment(when)
+        with self._pool.connection() as conn:
+            found = log.period_streams(conn, moment.position)
+        items = [self._submitted(label, self._closings(label, moment)) for label in found]
+        return {"meta": moment.meta(), "items": items, "next_cursor": None}
+
+    def period(self, label: str, when: Travel) -> dict[str, Any]:
+        calendar.period(label)
+        moment = self._moment(when)
+        state = self._closings(label, moment)
+        tables = [msgspec.to_builtins(closing) for closing in state.closings]
+        return {"meta": moment.meta(), **self._submitted(label, state), "closings": tables}
+
+    def restatement(self, label: str, when: Travel) -> Response[Any]:
+        """`from` is what was submitted (pinned in the log), `to` the same day as known now."""
+        moment = self._moment(when, "kpi")
+        submitted = self._closings(label, moment).submitted
+        if submitted is None:
+            raise Unknown("not-closed", f"Период {label} не закрывали")
+        with self._pool.connection() as conn:
+            rows = kpi_reads.diff(
+                conn, submitted.as_of, submitted.known_position, submitted.as_of, moment.position
+            )
+        return _figures(
+            {
+                "meta": moment.meta(submitted.kpi_set, submitted.policy),
+                "label": label,
+                "version": submitted.version,
+                "submitted_position": submitted.known_position,
+                "rows": rows,
+            }
+        )
+
+    def _closings(self, label: str, moment: Moment) -> reporting_period.ReportingPeriod:
+        id = stream_id("period", label)
+        state = reporting_period.ReportingPeriod()
+        for entry in self._tracking.streams([id], moment.position).history(id):
+            state = reporting_period.evolve(state, entry.event, entry.event_id)
+        return state
+
+    def _submitted(self, label: str, state: reporting_period.ReportingPeriod) -> dict[str, Any]:
+        period, last = calendar.period(label), state.submitted
+        return {
+            "label": label,
+            "first_day": period.first,
+            "last_day": period.last,
+            "status": "open" if state.open else "closed",
+            "version": last.version if last else 0,
+            "closed_on": last and last.closed_on,
+            "approved_by": last and last.approved_by,
+            "known_position": last and last.known_position,
+            "ledger_root": last and last.ledger_root,
+        }
+
+    def status(self, *, errors: bool = False) -> dict[str, Any]:
+        with self._pool.connection() as conn:
+            found = positions(conn)
+        head = self._tracking.recorder.head()
+        shown = ("name", "position", "status", *(("error", "error_position") if errors else ()))
+        return {"head_position": head, "projections": [{key: p[key] for key in shown} for p in found]}
+
+    def _moment(self, when: Travel, *projections: str) -> Moment:
+        """Resolves what is known, and waits for the projections to be there (at most 2 s, else 503)."""
+        recorder = self._tracking.recorder
+        head = recorder.head()
+        position = when.known_position
+        if when.known_at is not None:
+            position = recorder.position_at(when.known_at)
+        wanted = max(head if position is None else position, when.min_position or 0)
+        if projections or wanted > head:
+            with self._pool.connection() as conn:
+                await_position(conn, list(projections), wanted)
+            head = max(head, wanted)
+        return Moment(when.as_of, wanted if position is None else position, head, when.known_at)
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def _figures(body: dict[str, Any]) -> Response[Any]:
+    """Figures are exact decimals inside and plain JSON numbers outside."""
+    return Response(_ENCODER.encode(body), media_type="application/json")
+
+
+def _as_of(kind: Kind[Any], history: list[Entry], day: date) -> Any:
+    """The state on that day: what stands and had happened by then; None before the stream began."""
+    entries = amend.understood(history)
+    if not entries or entries[0].event.effective_on > day:
+        return None
+    state: Any = None
+    for event_id, event in entries:
+        if event.effective_on <= day:
+            state = kind.evolve(state, event, event_id)
+    return state
+
+
+def _stream(text: str | None) -> UUID | None:
+    """A stream by its id, a cluster's code, a plan's year or a period's label."""
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        pass
+    if text.isdigit():
+        return stream_id("plan", text)
+    return stream_id("period" if "-Q" in text else "cluster", text)
+
+
+def _page(found: list[dict[str, Any]], limit: int, key: Any) -> dict[str, Any]:
+    items = found[:limit]
+    return {"items": items, "next_cursor": _encoded(key(items[-1])) if len(found) > limit else None}
+
+
+def _encoded(key: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _decoded(cursor: str, type_: Any) -> Any:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return msgspec.json.decode(raw, type=type_)
+    except (ValueError, binascii.Error, msgspec.DecodeError, msgspec.ValidationError) as error:
+        detail = "Недействительный курсор: берите next_cursor из прошлого ответа"
+        raise Invalid("cursor-invalid", detail, [Problem("/cursor", "cursor-invalid", detail)]) from error

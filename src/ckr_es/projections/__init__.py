@@ -1,0 +1,1 @@
+"""The read side: tables that follow the log, and the questions people ask of them."""

@@ -1,0 +1,140 @@
+"""What a stream counts, as now understood: the KPI lines of a cluster, of reports, of products. Pure.
+
+Sources: concept, section 7; what it leaves open is decided in architecture, section 7, and reference.md, 1.3.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache
+from typing import NamedTuple
+from uuid import UUID
+
+from ckr_es.aggregates import cluster, participant
+from ckr_es.aggregates.amend import understood
+from ckr_es.aggregates.facts import Entry
+from ckr_es.rules import calendar
+
+
+class Key(NamedTuple):
+    """A line without its number: the recorded fact, the measure it counts in, on which day, and for whom."""
+
+    fact_id: UUID
+    kpi: str
+    day: date
+    cluster: str | None = None
+    participant_id: UUID | None = None
+    case_id: UUID | None = None
+
+
+Counted = dict[Key, int]
+
+
+class Life(NamedTuple):
+    """The days of a cluster: formed on the first, no longer there on the second."""
+
+    formed_on: date
+    dissolved_on: date | None
+
+
+class Membership(NamedTuple):
+    """A member from the first day, no longer on the second."""
+
+    cluster: str
+    joined_on: date
+    left_on: date | None
+
+
+quarter = cache(calendar.quarter)
+
+
+def of_cluster(entries: list[Entry]) -> tuple[str | None, Life | None, Counted]:
+    """Its code, its life and its lines: +1 on the day it was formed, -1 on the day it was dissolved."""
+    proposed: cluster.Proposed | None = None
+    formed: tuple[UUID, date] | None = None
+    dissolved: tuple[UUID, date] | None = None
+    for event_id, event in understood(entries):
+        match event:
+            case cluster.Proposed():
+                proposed = event
+            case cluster.Formed(formed_on=day):
+                formed = event_id, day
+            case cluster.Dissolved(dissolved_on=day):
+                dissolved = event_id, day
+    if proposed is None:
+        return None, None, {}
+    if formed is None:
+        return proposed.code, None, {}
+    kpis = ("clusters", "clusters_production") if proposed.production else ("clusters",)
+    counted = {Key(formed[0], kpi, formed[1], proposed.code): 1 for kpi in kpis}
+    if dissolved is not None:
+        counted |= {Key(dissolved[0], kpi, dissolved[1], proposed.code): -1 for kpi in kpis}
+    return proposed.code, Life(formed[1], dissolved and dissolved[1]), counted
+
+
+def memberships(standing: list[Entry]) -> list[Membership]:
+    found: list[Membership] = []
+    for _, event in standing:
+        match event:
+            case participant.JoinedCluster(cluster=code, joined_on=day):
+                found.append(Membership(code, day, None))
+            case participant.LeftCluster(cluster=code, left_on=day):
+                found = [m._replace(left_on=day) if m[::2] == (code, None) else m for m in found]
+    return found
+
+
+def reports_by_year(standing: list[Entry]) -> dict[int, list[Entry]]:
+    found: dict[int, list[Entry]] = {}
+    for entry in standing:
+        if isinstance(entry.event, participant.JobsReported | participant.SalesReported):
+            found.setdefault(quarter(entry.event.quarter).last.year, []).append(entry)
+    return found
+
+
+def of_reports(
+    who: UUID, reports: Mapping[int, list[Entry]], year: int, member_from: date, code: str
+) -> Counted:
+    """What the latest report of each quarter counts, from its last day or the first day of membership."""
+    jobs, sales = _latest(reports[year])
+    before, _ = _latest(reports.get(year - 1, ()))
+    counted: Counted = {}
+
+    def count(fact_id: UUID, kpi: str, label: str, n: int) -> None:
+        if n:
+            counted[Key(fact_id, kpi, max(quarter(label).last, member_from), code, who)] = n
+
+    base = before.get(f"{year - 1:04}-Q4") or next(iter(jobs.values()), None)
+    grown = 0
+    for label, (fact_id, report) in jobs.items():
+        assert base is not None
+        growth = max(0, report.headcount - base.event.headcount)
+        count(fact_id, "jobs_declared", label, report.jobs_created)
+        count(fact_id, "jobs_growth", label, growth - grown)
+        grown = growth
+    for label, (fact_id, report) in sales.items():
+        count(fact_id, "sales", label, report.amount_kopecks)
+    return counted
+
+
+def _latest(reports: Iterable[Entry]) -> tuple[dict[str, Entry], dict[str, Entry]]:
+    """The last report of each quarter, quarters in their order: jobs and sales."""
+    jobs: dict[str, Entry] = {}
+    sales: dict[str, Entry] = {}
+    for entry in reports:
+        kind = jobs if isinstance(entry.event, participant.JobsReported) else sales
+        kind[entry.event.quarter] = entry
+    return dict(sorted(jobs.items())), dict(sorted(sales.items()))
+
+
+def of_products(who: UUID, standing: list[Entry], member: list[Membership]) -> Counted:
+    counted: Counted = {}
+    for fact_id, event in standing:
+        if isinstance(event, participant.ProductLaunched):
+            day = event.launched_on
+            member_of = (
+                m.cluster for m in member if m.joined_on <= day and (m.left_on is None or day < m.left_on)
+            )
+            key = Key(fact_id, "new_products", day, next(member_of, None), who, event.case_id)
+            counted[key] = 1
+            for market in event.markets:
+                counted[key._replace(kpi=f"new_products_{market}")] = 1
+    return counted

@@ -1,0 +1,153 @@
+"""The directory: clusters, participants, memberships and cases as understood after each event. Pure.
+
+A row is a function of its stream's folded state. Persons are rows without a name: their identity is joined
+from the vault when somebody who may see it reads.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from ckr_es.aggregates import cluster, participant, service_case
+from ckr_es.aggregates.amend import fold
+from ckr_es.aggregates.facts import Correction, Entry, Kind, Void
+from ckr_es.projections.directory_tables import CREATE, EARLIER, INDEXES, TABLES
+from ckr_es.projections.log import Heard, Record, Session, all_but, records
+from ckr_es.projections.projection import Projection
+from ckr_es.projections.sheet import Row, Sheet
+
+Rows = dict[tuple[str, UUID], Row]
+
+
+def _cluster(stream_id: UUID, c: cluster.Cluster) -> Rows:
+    row = (
+        c.proposed.code,
+        c.title,
+        c.proposed.production,
+        c.proposed.specialisation,
+        c.proposed.proposed_on,
+        c.formed and c.formed.formed_on,
+        c.reorganised and c.reorganised.reorganised_on,
+        c.reorganised and c.reorganised.legal_inn,
+        c.dissolved and c.dissolved.dissolved_on,
+    )
+    return {("cluster", stream_id): row}
+
+
+def _participant(stream_id: UUID, p: participant.Participant) -> Rows:
+    r = p.registered
+    rows: Rows = {("participant", stream_id): (r.kind, r.inn, p.ogrn, p.name, r.registered_on)}
+    for m in p.memberships:
+        rows["membership", m.event_id] = (stream_id, m.cluster, m.joined_on, m.left_on)
+    return rows
+
+
+def _service_case(stream_id: UUID, c: service_case.ServiceCase) -> Rows:
+    row = (
+        c.opened.participant_id,
+        c.opened.cluster,
+        c.opened.complex,
+        [component.service for component in c.components],
+        c.opened.applied_on,
+        c.decided and c.decided.decision,
+        c.decided and c.decided.decided_on,
+        c.agreement and c.agreement.number,
+        c.agreement and c.agreement.signed_on,
+        [act.accepted_on for act in c.accepted],
+        c.completed and c.completed.completed_on,
+        c.cancelled and c.cancelled.cancelled_on,
+        c.opened.source,
+        c.opened.external_id,
+    )
+    return {("service_case", stream_id): row}
+
+
+class _Shape(Struct, frozen=True):
+    kind: Kind[Any]
+    rows: Callable[[UUID, Any], Rows]
+
+
+_CLUSTER = _Shape(cluster.KIND, _cluster)
+_PARTICIPANT = _Shape(participant.KIND, _participant)
+_CASE = _Shape(service_case.KIND, _service_case)
+
+# What changes no row is left out; `evolve` does not mind.
+HEARD: dict[type[Any], _Shape] = {
+    cluster.Proposed: _CLUSTER,
+    cluster.Formed: _CLUSTER,
+    cluster.Retitled: _CLUSTER,
+    cluster.Reorganised: _CLUSTER,
+    cluster.Dissolved: _CLUSTER,
+    cluster.Voided: _CLUSTER,
+    cluster.Corrected: _CLUSTER,
+    participant.Registered: _PARTICIPANT,
+    participant.IdentityChanged: _PARTICIPANT,
+    participant.JoinedCluster: _PARTICIPANT,
+    participant.LeftCluster: _PARTICIPANT,
+    participant.Voided: _PARTICIPANT,
+    participant.Corrected: _PARTICIPANT,
+    service_case.Opened: _CASE,
+    service_case.EligibilityDecided: _CASE,
+    service_case.ComponentAdded: _CASE,
+    service_case.AgreementSigned: _CASE,
+    service_case.ServiceAccepted: _CASE,
+    service_case.Completed: _CASE,
+    service_case.Cancelled: _CASE,
+    service_case.Voided: _CASE,
+    service_case.Corrected: _CASE,
+}
+
+
+class _Stream(Struct):
+    entries: list[Entry] = []
+    state: Any = None
+    rows: Rows = {}
+
+
+class Directory:
+    """Versions of the four tables, stream by stream."""
+
+    def __init__(self) -> None:
+        self._streams: defaultdict[UUID, _Stream] = defaultdict(_Stream)
+
+    def post(self, recorded: Heard, sheet: Sheet) -> None:
+        shape = HEARD.get(type(recorded.event))
+        if shape is None:
+            return
+        stream_id, event = recorded.originator_id, recorded.event
+        stream = self._streams[stream_id]
+        stream.entries.append(Entry(recorded.event_id, event))
+        if isinstance(event, Void | Correction):
+            stream.state = fold(shape.kind, stream.entries)
+        else:
+            stream.state = shape.kind.evolve(stream.state, event, recorded.event_id)
+        rows = {} if stream.state is None else shape.rows(stream_id, stream.state)
+        for table, id in {**stream.rows, **rows}:
+            before, after = stream.rows.get((table, id)), rows.get((table, id))
+            sheet.replace(table, id, recorded.position, before, after)
+        stream.rows = rows
+
+
+def prime(conn: Session, position: int, batch: Sequence[Record]) -> Directory:
+    """A row depends on its own stream alone."""
+    streams = list({record.originator_id for record in batch})
+    directory, unwritten = Directory(), Sheet()
+    for record in records(conn.execute(EARLIER, (streams, position, UNHEARD))):
+        directory.post(record, unwritten)
+    return directory
+
+
+UNHEARD = all_but(HEARD)
+DIRECTORY = Projection(
+    name="directory",
+    version=1,
+    tables=TABLES,
+    create=CREATE,
+    indexes=INDEXES,
+    unheard=UNHEARD,
+    fold=Directory,
+    prime=prime,
+)

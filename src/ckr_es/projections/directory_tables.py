@@ -1,0 +1,40 @@
+"""The directory in PostgreSQL: four tables of versioned rows."""
+
+TABLES = ("cluster", "participant", "membership", "service_case")
+
+CREATE = """
+    create table if not exists cluster (
+        id uuid not null, known_from bigint not null, known_to bigint,
+        code text not null, title text not null, production boolean not null, specialisation text,
+        proposed_on date not null, formed_on date, reorganised_on date, legal_inn text, dissolved_on date,
+        primary key (id, known_from)
+    );
+    create table if not exists participant (
+        id uuid not null, known_from bigint not null, known_to bigint,
+        kind text not null, inn text, ogrn text, name text, registered_on date not null,
+        primary key (id, known_from)
+    );
+    create table if not exists membership (
+        id uuid not null, known_from bigint not null, known_to bigint,
+        participant_id uuid not null, cluster text not null, joined_on date not null, left_on date,
+        primary key (id, known_from)
+    );
+    create table if not exists service_case (
+        id uuid not null, known_from bigint not null, known_to bigint,
+        participant_id uuid not null, cluster text not null, complex boolean not null,
+        services text[] not null, applied_on date not null, decision text, decided_on date, agreement_number text,
+        signed_on date, accepted_on date[] not null, completed_on date, cancelled_on date, source text, external_id text,
+        primary key (id, known_from)
+    );
+"""
+INDEXES = """
+    create index if not exists cluster_code on cluster (code);
+    create index if not exists participant_inn on participant (inn);
+    create index if not exists membership_participant on membership (participant_id);
+    create index if not exists membership_cluster on membership (cluster);
+    create index if not exists service_case_participant on service_case (participant_id);
+"""
+EARLIER = """
+    select position, event_id, stream_id, participant_id, type, body::text from ckr.event
+    where stream_id = any (%s) and position <= %s and type <> all (%s) order by position
+"""

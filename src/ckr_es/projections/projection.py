@@ -1,0 +1,53 @@
+"""What a projection is: a pure fold of the log, its tables, and how to begin in the middle of the log."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+from psycopg.rows import class_row
+
+from ckr_es.projections.log import Heard, Record, Session
+from ckr_es.projections.sheet import Sheet
+
+REACHED = """
+    select p.name, p.position, h.position as head, p.status, p.error, p.error_position, p.version
+    from ckr.projection p, (select coalesce(max(position), 0) as position from ckr.event) h order by p.name
+"""
+
+
+class Fold(Protocol):
+    def post(self, recorded: Heard, sheet: Sheet) -> None: ...
+
+
+class Projection(Struct, frozen=True, kw_only=True):
+    """`prime` gives a fold that knows all of the log up to a position that matters to the batch that follows.
+
+    A changed rule takes the next `version`: the follower then waits for `ckr projections rebuild`.
+    """
+
+    name: str
+    version: int
+    tables: tuple[str, ...]
+    create: str
+    indexes: str
+    unheard: list[str]
+    fold: Callable[[], Fold]
+    prime: Callable[[Session, int, Sequence[Record]], Fold]
+
+
+class Reached(Struct, frozen=True, kw_only=True):
+    """How far a projection has come, and what stopped it at `error_position`."""
+
+    name: str
+    position: int
+    head: int
+    status: str
+    error: str | None
+    error_position: int | None
+    version: int
+
+
+def reached(conn: Session) -> list[Reached]:
+    """Every projection of this database. Any role of ours may ask."""
+    with conn.cursor(row_factory=class_row(Reached)) as cursor:
+        return cursor.execute(REACHED).fetchall()
