@@ -4,29 +4,26 @@ A correction names an earlier event of its own stream, which may itself be a cor
 stands wins. Voiding a correction brings back what it had replaced.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from ckr_es.aggregates.facts import Correction, Entry, Fact, History, Kind, Void
 from ckr_es.rules import Invalid, Problem, Refused
-from ckr_es.rules.validation import parse
+from ckr_es.rules.validation import escape, parse
 
 S = TypeVar("S")
 
 
 def understood(history: History) -> list[Entry]:
     """The facts that stand, in the order recorded, each under its original id and with its latest content."""
-    corrections = _corrections(history)
+    said = _said(history)
     facts = (entry for entry in history if not isinstance(entry.event, Void | Correction))
-    if not corrections:
-        return list(facts)
-    read = ((entry.event_id, _content(entry, corrections)) for entry in facts)
-    return [Entry(event_id, event) for event_id, event in read if event is not None]
+    return [Entry(event_id, said[event_id]) for event_id, _ in facts if said[event_id] is not None]
 
 
 def fold(kind: Kind[S], history: History) -> S | None:
@@ -53,10 +50,10 @@ def amend(
     target = next((entry for entry in history if entry.event_id == event_id), None)
     if target is None:
         raise Refused("not-in-this-stream", f"Записи {event_id} нет в этой истории")
-    content = _content(target, _corrections(history))
+    content = _said(history)[event_id]
     if content is None:
         raise Refused("already-voided", f"Запись {event_id} уже отменена")
-    if isinstance(content, kind.derived):
+    if isinstance(_fact(history, target), kind.derived):
         raise Refused("not-correctable", "Эта запись выводится из других: исправляйте их")
     event: Fact
     if replacement is None:
@@ -68,62 +65,66 @@ def amend(
             raise Refused("not-correctable", "Отмену не исправляют: её отменяют")
         current = content.replacement if isinstance(content, Correction) else content
         changed = _merged(kind, current, replacement, today)
-        if changed == current:
+        if changed == replace(current, late_reason=None):
             return ()
-        make: Any = kind.corrected  # each aggregate adds the field `replacement`
-        event = make(corrects=event_id, reason=reason, replacement=changed, late_reason=late_reason)
+        event = kind.corrected(corrects=event_id, reason=reason, replacement=changed, late_reason=late_reason)
     _check_whole(kind, [*history, Entry(_NEW, event)])
     return (event,)
 
 
 def day(history: History, event_id: UUID) -> date | None:
     """The effective day of a record as now understood; None when it does not stand or is not there."""
-    target = next((entry for entry in history if entry.event_id == event_id), None)
-    content = _content(target, _corrections(history)) if target else None
+    content = _said(history).get(event_id)
     return None if content is None else _day(content)
 
 
 _NEW = UUID(int=0)
 
 
-def _corrections(history: History) -> dict[UUID, list[Entry]]:
-    found: defaultdict[UUID, list[Entry]] = defaultdict(list)
-    for entry in history:
-        match entry.event:
-            case Void(voids=target) | Correction(corrects=target):
-                found[target].append(entry)
-    return found
+def _said(history: History) -> dict[UUID, Any]:
+    """What each record says now: its own event, a later replacement, or None when it is voided.
+
+    What amends a record comes after it, so one pass from the end knows it all, and no loop can hold it up.
+    """
+    said: dict[UUID, Any] = {}
+    amended: dict[UUID, Any] = {}
+    for event_id, event in reversed(history):
+        content = amended.get(event_id, event)
+        if isinstance(event, Correction) and content is not None and content is not event:
+            content = replace(event, replacement=content)
+        said[event_id] = content
+        match content:
+            case Void(voids=target):
+                amended.setdefault(target, None)
+            case Correction(corrects=target):
+                amended.setdefault(target, content.replacement)
+    return said
 
 
-def _content(entry: Entry, corrections: dict[UUID, list[Entry]]) -> Any:
-    """What the entry says now: its own event, a later replacement, or None when it is voided."""
-    for later in reversed(corrections.get(entry.event_id, ())):
-        said = _content(later, corrections)
-        if said is None:
-            continue
-        if isinstance(said, Void):
-            return None
-        changed = said.replacement if isinstance(said, Correction) else said
-        if isinstance(entry.event, Correction):
-            return msgspec.structs.replace(entry.event, replacement=changed)
-        return changed
-    return entry.event
+def _fact(history: History, entry: Entry) -> Any:
+    """The fact that a correction, or a correction of it, is about in the end."""
+    events: dict[UUID, Any] = dict(history)
+    event = entry.event
+    while isinstance(event, Void | Correction):
+        event = events[event.voids if isinstance(event, Void) else event.corrects]
+    return event
 
 
 def _merged(kind: Kind[Any], current: Fact, fields: dict[str, Any], today: date) -> Fact:
-    known = msgspec.to_builtins(current)
-    known.pop("type")
-    known.pop("late_reason", None)
-    names = {field.name for field in msgspec.structs.fields(current)} - {"late_reason"}
+    known = {
+        field.name: msgspec.json.decode(msgspec.json.encode(getattr(current, field.name)))
+        for field in msgspec.structs.fields(current)
+        if field.name != "late_reason"
+    }
     problems = [
-        Problem(f"/replacement/{name}", "unknown-field", f"У этой записи нет поля «{name}»")
+        Problem(f"/replacement/{escape(name)}", "unknown-field", f"У этой записи нет поля «{name}»")
         for name in fields
-        if name not in names
+        if name not in known
     ]
     problems += [
         Problem(f"/replacement/{name}", "field-fixed", f"Поле «{name}» не исправляют")
         for name in fields
-        if name in kind.fixed and name in names and fields[name] != known.get(name)
+        if name in kind.fixed and name in known and fields[name] != known[name]
     ]
     if problems:
         raise Invalid(problems[0].code, problems[0].detail, problems)

@@ -25,10 +25,11 @@ class Void(Fact, frozen=True, kw_only=True):
 
 
 class Correction(Fact, frozen=True, kw_only=True):
-    """The record `corrects` is an error of ours; `replacement` (added by each aggregate) is what happened."""
+    """The record `corrects` is an error of ours; `replacement` is what happened (each aggregate narrows its type)."""
 
     corrects: UUID
     reason: Text
+    replacement: Any
 
 
 class Entry(NamedTuple):

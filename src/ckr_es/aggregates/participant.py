@@ -5,7 +5,7 @@ only the commitment to them (architecture, section 4).
 """
 
 from datetime import date
-from typing import Annotated, Any, Literal, assert_never
+from typing import Annotated, Literal, TypeVar, assert_never
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -18,11 +18,22 @@ from ckr_es.rules.eligibility import Evidence, Membership, RegistryCheck
 from ckr_es.rules.money import Kopecks
 from ckr_es.rules.okved import okved_code
 from ckr_es.rules.validation import Rule
-from ckr_es.rules.values import Agreement, Code, Condition, Count, Document, Month, Quarter, Sha256, Text
+from ckr_es.rules.values import (
+    Agreement,
+    Code,
+    Condition,
+    Count,
+    Document,
+    Month,
+    Ogrn,
+    Quarter,
+    Sha256,
+    Text,
+)
 
 PartyKind = Literal["legal_entity", "entrepreneur", "organisation"]
 OkvedCode = Annotated[str, Rule(okved_code)]
-RegionCode = Annotated[str, Meta(pattern="^[0-9]{2}$")]
+RegionCode = Annotated[str, Meta(pattern=r"^[0-9]{2}$(?!\n)")]
 
 
 class Registered(Fact, frozen=True, kw_only=True, tag="participant.registered"):
@@ -31,7 +42,7 @@ class Registered(Fact, frozen=True, kw_only=True, tag="participant.registered"):
     kind: PartyKind
     registered_on: date
     inn: str | None = None
-    ogrn: str | None = None
+    ogrn: Ogrn | None = None
     name: Text | None = None
     identity_commitment: Sha256 | None = None
 
@@ -44,7 +55,7 @@ class IdentityChanged(Fact, frozen=True, kw_only=True, tag="participant.identity
     """The name or registration number after a change in the world; the INN stays for life."""
 
     changed_on: date
-    ogrn: str | None = None
+    ogrn: Ogrn | None = None
     name: Text | None = None
     identity_commitment: Sha256 | None = None
 
@@ -227,6 +238,9 @@ class Participant(Struct, frozen=True, kw_only=True):
     erased: IdentityErased | None = None
 
 
+Report = TypeVar("Report", JobsReported, SalesReported)
+
+
 def decide(participant: Participant | None, event: Happening) -> tuple[Happening, ...]:
     """The event to record, or nothing when the log says so already."""
     if participant is not None and _stands(participant, replace(event, late_reason=None)):
@@ -239,6 +253,7 @@ def check(participant: Participant | None, event: Happening) -> None:
     if isinstance(event, Registered):
         if participant is not None:
             raise Refused("already-registered", "Участник с этим ИНН уже зарегистрирован")
+        _vaulted(event.kind, event)
         return
     if participant is None:
         raise Refused("not-registered", "Участник не зарегистрирован")
@@ -273,6 +288,8 @@ def check(participant: Participant | None, event: Happening) -> None:
         case IdentityErased() | IdentityChanged():
             if participant.erased is not None:
                 raise Refused("identity-erased", "Сведения о личности уже удалены")
+            if isinstance(event, IdentityChanged):
+                _vaulted(participant.registered.kind, event)
         case JobsReported() | SalesReported() | FollowedUp():
             pass
         case _:
@@ -318,8 +335,19 @@ def _stands(participant: Participant, event: Happening) -> bool:
             assert_never(event)
 
 
-def _latest(reports: tuple[Any, ...], label: str) -> Any:
+def _latest(reports: tuple[Report, ...], label: str) -> Report | None:
     return next((report for report in reversed(reports) if report.quarter == label), None)
+
+
+def _vaulted(kind: PartyKind, event: Registered | IdentityChanged) -> None:
+    """What identifies a natural person never enters the log, not by a correction either."""
+    named = [name for name in ("inn", "ogrn", "name") if getattr(event, name, None) is not None]
+    if kind == "entrepreneur" and named:
+        problems = [
+            Problem(f"/{name}", "personal-data", f"Поле «{name}» предпринимателя в журнал не пишут")
+            for name in named
+        ]
+        raise Invalid("personal-data", problems[0].detail, problems)
 
 
 def _complete_check(event: RegistryChecked) -> None:

@@ -295,19 +295,23 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         return (event, after.completion(completed_on, late_reason))
 
     def completion_due(self) -> date | None:
-        """The day the last mandatory act of a complex case was signed, once all of them are."""
-        accepted_on = {act.component_no: act.accepted_on for act in self.accepted}
-        mandatory = [c.component_no for c in self.components if c.mandatory]
-        services = {c.service for c in self.components if c.component_no in accepted_on}
+        """The day of the last act that makes a complex case complete, once it is.
+
+        Every mandatory component is needed, and at least two services: when only one is mandatory, the optional
+        component accepted first counts with it. No service is twice in a case, so components are services.
+        """
+        mandatory = {c.component_no for c in self.components if c.mandatory}
+        needed = max(len(mandatory), COMPONENTS_OF_A_COMPLEX)
+        acts = sorted(self.accepted, key=lambda act: act.component_no not in mandatory)[:needed]
         if (
             not self.opened.complex
             or self.cancelled is not None
-            or len(services) < COMPONENTS_OF_A_COMPLEX
             or not mandatory
-            or any(no not in accepted_on for no in mandatory)
+            or len(acts) < needed
+            or not mandatory <= {act.component_no for act in acts}
         ):
             return None
-        return max(accepted_on[no] for no in mandatory)
+        return max(act.accepted_on for act in acts)
 
     def completion(self, on: date, late_reason: str | None) -> Completed:
         return Completed(
@@ -386,10 +390,12 @@ def check(case: ServiceCase | None, event: Happening) -> None:
         case ComponentAdded():
             if not case.opened.complex and case.components:
                 raise Refused("plain-case", "В простом деле один компонент")
-            if case.completed is not None:
-                raise Refused("case-completed", f"Дело завершено {case.completed.completed_on}")
+            if completed_on := case.completion_due():
+                raise Refused("case-completed", f"Дело завершено {completed_on}")
             if any(c.service == event.service for c in case.components):
                 raise Refused("duplicate-service", f"Услуга {event.service} уже есть в деле")
+            if any(c.component_no == event.component_no for c in case.components):
+                raise Refused("duplicate-component", f"Компонент {event.component_no} уже есть в деле")
         case AgreementSigned():
             decided = case.eligible()
             if event.signed_on < decided.decided_on:
@@ -402,11 +408,13 @@ def check(case: ServiceCase | None, event: Happening) -> None:
             decided = case.eligible()
             if event.accepted_on < decided.decided_on:
                 raise Refused("before-decision", f"Акт раньше решения ({decided.decided_on})")
-            case.component(event.component_no)
+            component = case.component(event.component_no)
+            if (event.service, event.cluster) != (component.service, case.opened.cluster):
+                raise Refused("act-differs", f"Услуга или кластер акта {event.act_number} не те, что в деле")
             if any(act.component_no == event.component_no for act in case.accepted):
                 raise Refused("already-accepted", f"Компонент {event.component_no} уже принят")
         case Cancelled():
-            if case.completed is not None or (case.accepted and not case.opened.complex):
+            if case.completion_due() or (case.accepted and not case.opened.complex):
                 raise Refused("already-served", "Услуги по делу уже приняты")
         case SupportReported():
             if not any(act.component_no == event.component_no for act in case.accepted):
@@ -456,6 +464,7 @@ KIND = Kind(
             "component_no",
             "source",
             "external_id",
+            "decision",
             "checks",
             "rule_set",
             "overrides",

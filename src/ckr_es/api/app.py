@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Router
-from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
@@ -21,7 +20,7 @@ from ckr_es.api.auth import guard
 from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.events import EventController
-from ckr_es.api.health import HealthController, ProjectionController, docs, metrics, openapi
+from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi
 from ckr_es.api.kpi import KpiController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
@@ -75,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             metrics,
             openapi,
             docs,
+            docs_asset,
         ],
         dependencies={
             "tracking": Provide(_tracking, sync_to_thread=False),
@@ -87,11 +87,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dto=Checked,
         return_dto=None,
         lifespan=[running],
-        openapi_config=OpenAPIConfig(title="ckr_es", version="1", path="/api/v1/unused", render_plugins=[]),
+        openapi_config=OpenAPIConfig(
+            title="ckr_es", version="1", path="/api/openapi", render_plugins=[], use_handler_docstrings=True
+        ),
         request_max_body_size=MAX_BODY,
-        response_cache_config=ResponseCacheConfig(default_expiration=0),
         before_send=[_no_store],
-        type_encoders={},
         logging_config=None,
     )
     app.state.query_names = _query_names(app)

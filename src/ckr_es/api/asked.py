@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from ckr_es.api.auth import Caller
 from ckr_es.api.problems import BadRequest
-from ckr_es.application import Answer
+from ckr_es.application import Answer, Receipt
 from ckr_es.application import Request as CommandRequest
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.calendar import today
@@ -112,7 +112,7 @@ def _correlation(given: str | None) -> UUID:
         raise BadRequest("correlation-id-invalid", "X-Correlation-Id должен быть UUID") from error
 
 
-def answered(answer: Answer) -> Response[Any]:
+def answered(answer: Answer) -> Response[Receipt]:
     """A receipt with its status, ETag and, when the key was used before, Idempotent-Replayed."""
     headers = {"ETag": f'"{answer.receipt.version}"'}
     if answer.replayed:
@@ -161,10 +161,10 @@ def _wrong(name: str, code: str, detail: str) -> Invalid:
 
 
 async def refuse_unknown_query(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
 ) -> None:
     """A misspelt filter must not silently answer another question."""
-    known = connection.app.state.query_names.get(handler.handler_id, frozenset())
+    known = connection.app.state.query_names[connection.route_handler.handler_id]
     problems = [
         Problem(f"/{name}", "unknown-query", f"Неизвестный параметр «{name}»")
         for name in connection.query_params

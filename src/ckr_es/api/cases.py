@@ -15,7 +15,7 @@ from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.reads import Cursor, Limit, Reader
-from ckr_es.application import ServiceTracking
+from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import correct, decide_eligibility, on_case, open_case
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.money import Kopecks
@@ -74,7 +74,7 @@ class CaseController(Controller):
     tags = ["cases"]
 
     @post("/", sync_to_thread=True, **roles(RECORD))
-    def open(self, data: JSONBody[NewCase], asked: Asked, tracking: Tracking) -> Response[Any]:
+    def open(self, data: JSONBody[NewCase], asked: Asked, tracking: Tracking) -> Response[Receipt]:
         """An application; the same `source` and `external_id` again are the same case."""
         _consistent(data)
         opened = service_case.Opened(
@@ -102,7 +102,7 @@ class CaseController(Controller):
     @post("/{id:uuid}/scoring", sync_to_thread=True, **roles(RECORD))
     def score(
         self, id: Id, data: JSONBody[service_case.Scored], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """The extended assessment that a complex service rests on."""
         return answered(
             on_case(tracking, asked, id, lambda case: service_case.decide(case, data), [data.scored_on])
@@ -111,7 +111,7 @@ class CaseController(Controller):
     @post("/{id:uuid}/components", sync_to_thread=True, **roles(RECORD))
     def add_component(
         self, id: Id, data: JSONBody[NewComponent], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """One more service of a complex case; it belongs to the day of the scoring, or of the application."""
         return answered(
             on_case(
@@ -137,7 +137,7 @@ class CaseController(Controller):
         return reading.eligibility(id, when)
 
     @post("/{id:uuid}/eligibility-decision", sync_to_thread=True, **roles(RECORD))
-    def decide(self, id: Id, data: JSONBody[Decision], asked: Asked, tracking: Tracking) -> Response[Any]:
+    def decide(self, id: Id, data: JSONBody[Decision], asked: Asked, tracking: Tracking) -> Response[Receipt]:
         """Eligible or refused, with every verdict and override kept (concept, section 5)."""
         return answered(
             decide_eligibility(
@@ -154,14 +154,16 @@ class CaseController(Controller):
     @post("/{id:uuid}/agreement", sync_to_thread=True, **roles(RECORD))
     def agree(
         self, id: Id, data: JSONBody[service_case.AgreementSigned], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """The agreement with the firm is signed."""
         return answered(
             on_case(tracking, asked, id, lambda case: service_case.decide(case, data), [data.signed_on])
         )
 
     @post("/{id:uuid}/acceptances", sync_to_thread=True, **roles(RECORD))
-    def accept(self, id: Id, data: JSONBody[Acceptance], asked: Asked, tracking: Tracking) -> Response[Any]:
+    def accept(
+        self, id: Id, data: JSONBody[Acceptance], asked: Asked, tracking: Tracking
+    ) -> Response[Receipt]:
         """The act of a component; the last mandatory one completes a complex case."""
         return answered(
             on_case(
@@ -183,14 +185,16 @@ class CaseController(Controller):
     @post("/{id:uuid}/cancellation", sync_to_thread=True, **roles(RECORD))
     def cancel(
         self, id: Id, data: JSONBody[service_case.Cancelled], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """The case goes no further."""
         return answered(
             on_case(tracking, asked, id, lambda case: service_case.decide(case, data), [data.cancelled_on])
         )
 
     @post("/{id:uuid}/corrections", sync_to_thread=True, **roles(RECORD))
-    def correct(self, id: Id, data: JSONBody[Correction], asked: Asked, tracking: Tracking) -> Response[Any]:
+    def correct(
+        self, id: Id, data: JSONBody[Correction], asked: Asked, tracking: Tracking
+    ) -> Response[Receipt]:
         """Void or replace one record of the case; its completion follows."""
         return answered(
             correct(

@@ -3,11 +3,12 @@
 from importlib import resources
 from typing import Any
 
-import msgspec
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from ckr_es.api.auth import ADMINISTER, ANYONE, roles
+from ckr_es.api.contract import document
 from ckr_es.api.problems import problem
 from ckr_es.api.reads import Reader
 from ckr_es.rules import Unknown
@@ -61,32 +62,37 @@ class ProjectionController(Controller):
 def metrics(reading: Reading) -> str:
     """Prometheus text: the log's head and how far each projection is."""
     status = reading.status()
-    lines = ["# TYPE ckr_log_head gauge", f"ckr_log_head {status['head_position']}"]
-    lines.append("# TYPE ckr_projection_position gauge")
-    for p in status["projections"]:
-        lines.append(f'ckr_projection_position{{name="{p["name"]}"}} {p["position"]}')
-    lines.append("# TYPE ckr_projection_running gauge")
-    for p in status["projections"]:
-        lines.append(f'ckr_projection_running{{name="{p["name"]}"}} {int(p["status"] == "running")}')
+    running = {p["name"]: (p["position"], int(p["status"] == "running")) for p in status["projections"]}
+    lines = [
+        "# TYPE ckr_log_head gauge",
+        f"ckr_log_head {status['head_position']}",
+        "# TYPE ckr_projection_position gauge",
+        *(f'ckr_projection_position{{name="{name}"}} {position}' for name, (position, _) in running.items()),
+        "# TYPE ckr_projection_running gauge",
+        *(f'ckr_projection_running{{name="{name}"}} {up}' for name, (_, up) in running.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 
 @get("/api/v1/openapi.json", sync_to_thread=False, **roles(ANYONE), include_in_schema=False)
 def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The contract for programs; our names, not those of any one client."""
-    document = msgspec.json.encode(request.app.openapi_schema.to_schema())
-    return Response(document, media_type="application/json")
+    """The contract for programs."""
+    return Response(document(request.app), media_type="application/json")
 
 
-@get(["/api/docs", "/api/docs/{asset:str}"], sync_to_thread=False, **roles(ANYONE), include_in_schema=False)
-def docs(asset: str | None = None) -> Response[Any]:
+@get("/api/docs", sync_to_thread=False, **roles(ANYONE), include_in_schema=False)
+def docs() -> Response[str]:
     """The contract for people; every asset comes from this server."""
     headers = {"Content-Security-Policy": CSP}
-    if asset is None:
-        return Response(PAGE, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(PAGE, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@get("/api/docs/{asset:str}", sync_to_thread=False, **roles(ANYONE), include_in_schema=False)
+def docs_asset(asset: FromPath[str]) -> Response[Any]:
+    """What the page of the documentation is made of."""
     if asset == "start.js":
-        return Response(START, media_type="text/javascript", headers=headers)
+        return Response(START, media_type="text/javascript")
     if asset not in ASSETS:
         raise Unknown("not-found", "Нет такого файла")
     content = resources.files("ckr_es.api").joinpath("docs", asset).read_bytes()
-    return Response(content, media_type=ASSETS[asset], headers=headers)
+    return Response(content, media_type=ASSETS[asset])

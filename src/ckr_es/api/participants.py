@@ -14,7 +14,7 @@ from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.reads import Cursor, Limit, Reader
-from ckr_es.application import ServiceTracking
+from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import Registration, change_identity, correct, on_participant, register
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.values import Code, Text
@@ -64,7 +64,7 @@ class ParticipantController(Controller):
     tags = ["participants"]
 
     @post("/", sync_to_thread=True, **roles(RECORD))
-    def register(self, data: JSONBody[NewParticipant], asked: Asked, tracking: Tracking) -> Response[Any]:
+    def register(self, data: JSONBody[NewParticipant], asked: Asked, tracking: Tracking) -> Response[Receipt]:
         """Register by INN; the same INN again is the same participant."""
         given = Registration(
             kind=data.kind,
@@ -80,7 +80,7 @@ class ParticipantController(Controller):
     @post("/{id:uuid}/identity", sync_to_thread=True, **roles(RECORD))
     def change_identity(
         self, id: Id, data: JSONBody[NewIdentity], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """A new name, registration number or contacts; the INN stays."""
         if data.name is None and data.ogrn is None and data.contacts is None:
             raise Invalid(
@@ -102,28 +102,28 @@ class ParticipantController(Controller):
     @post("/{id:uuid}/registry-checks", sync_to_thread=True, **roles(RECORD))
     def check_registry(
         self, id: Id, data: JSONBody[participant.RegistryChecked], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """What a register said of the firm as of a day."""
         return answered(on_participant(tracking, asked, id, data))
 
     @post("/{id:uuid}/evidence", sync_to_thread=True, **roles(RECORD))
     def file_evidence(
         self, id: Id, data: JSONBody[participant.EvidenceFiled], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """A tax certificate, a declaration or another document."""
         return answered(on_participant(tracking, asked, id, data))
 
     @post("/{id:uuid}/memberships", sync_to_thread=True, **roles(RECORD))
     def join(
         self, id: Id, data: JSONBody[participant.JoinedCluster], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """A member of the cluster from that day."""
         return answered(on_participant(tracking, asked, id, data))
 
     @post("/{id:uuid}/memberships/{code:str}/end", sync_to_thread=True, **roles(RECORD))
     def leave(
         self, id: Id, code: FromPath[str], data: JSONBody[MembershipEnd], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """No longer a member on that day."""
         event = participant.LeftCluster(
             cluster=code, left_on=data.left_on, reason=data.reason, late_reason=data.late_reason
@@ -133,33 +133,35 @@ class ParticipantController(Controller):
     @post("/{id:uuid}/jobs-reports", sync_to_thread=True, **roles(RECORD))
     def report_jobs(
         self, id: Id, data: JSONBody[participant.JobsReported], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """Headcount and jobs created of a quarter; a later report of it supersedes."""
         return answered(on_participant(tracking, asked, id, data))
 
     @post("/{id:uuid}/sales-reports", sync_to_thread=True, **roles(RECORD))
     def report_sales(
         self, id: Id, data: JSONBody[participant.SalesReported], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """Sales of a quarter in kopecks; a later report of it supersedes."""
         return answered(on_participant(tracking, asked, id, data))
 
     @post("/{id:uuid}/products", sync_to_thread=True, **roles(RECORD))
     def launch_product(
         self, id: Id, data: JSONBody[participant.ProductLaunched], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """A new product on the market with the help of one of the participant's cases."""
         return answered(on_participant(tracking, asked, id, data))
 
     @post("/{id:uuid}/follow-ups", sync_to_thread=True, **roles(RECORD))
     def follow_up(
         self, id: Id, data: JSONBody[participant.FollowedUp], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """How the firm fares after a service."""
         return answered(on_participant(tracking, asked, id, data))
 
     @post("/{id:uuid}/corrections", sync_to_thread=True, **roles(RECORD))
-    def correct(self, id: Id, data: JSONBody[Correction], asked: Asked, tracking: Tracking) -> Response[Any]:
+    def correct(
+        self, id: Id, data: JSONBody[Correction], asked: Asked, tracking: Tracking
+    ) -> Response[Receipt]:
         """Void or replace one record of the participant."""
         return answered(
             correct(

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import MANAGE, READ_FIGURES, roles
 from ckr_es.api.reads import Reader
-from ckr_es.application import ServiceTracking
+from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import close_period, reopen_period
 from ckr_es.rules.values import Text
 
@@ -35,7 +35,7 @@ class PeriodController(Controller):
     @post("/{label:str}/closing", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
     def close(
         self, label: Label, data: JSONBody[Closing], asked: Asked, tracking: Tracking, reading: Reading
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """Pins the table, the position, the KPI set, the policy and the ledger's root."""
         return answered(
             close_period(
@@ -46,7 +46,7 @@ class PeriodController(Controller):
     @post("/{label:str}/reopening", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
     def reopen(
         self, label: Label, data: JSONBody[Reopening], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """A second person opens the period; its next closing is another version."""
         return answered(reopen_period(tracking, asked, label, data.reason))
 

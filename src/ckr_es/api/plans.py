@@ -11,7 +11,7 @@ from ckr_es.aggregates import plan
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import MANAGE, READ_FIGURES, roles
 from ckr_es.api.reads import Reader
-from ckr_es.application import ServiceTracking, stream_id
+from ckr_es.application import Receipt, ServiceTracking, stream_id
 from ckr_es.commands import on_plan
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.kpi_sets import Policy
@@ -47,7 +47,7 @@ class PlanController(Controller):
     @put("/", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
     def set_plan(
         self, year: Year, data: JSONBody[NewPlan], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """Which KPI set and policy count the year, and what is promised."""
         event = plan.PlanSet(
             year=_year(year),
@@ -62,7 +62,7 @@ class PlanController(Controller):
     @put("/funding", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
     def set_funding(
         self, year: Year, data: JSONBody[NewFunding], asked: Asked, tracking: Tracking
-    ) -> Response[Any]:
+    ) -> Response[Receipt]:
         """The limits of the subsidy in the year."""
         event = plan.FundingSet(
             year=_year(year),

@@ -21,7 +21,7 @@ from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.commands import Snapshot, assess
 from ckr_es.projections import directory, kpi_reads, timeline
-from ckr_es.projections.follower import await_position, positions
+from ckr_es.projections.follower import await_position, reached
 from ckr_es.rules import Invalid, Problem, Unknown, calendar
 from ckr_es.store import log
 from ckr_es.store.database import Pool
@@ -271,19 +271,12 @@ class Reader:
 
     def evidence(self, kpi: str, when: Travel, limit: int, cursor: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
-        after = _decoded(cursor, list) if cursor else None
+        after = _decoded(cursor, int) if cursor else None
         with self._pool.connection() as conn:
-            found = kpi_reads.evidence(conn, kpi, moment.as_of, moment.position, after=after, limit=limit + 1)
-        keys = [item.pop("cursor") for item in found.items]
-        more = len(keys) > limit
-        return _figures(
-            {
-                "meta": moment.meta(found.kpi_set, found.policy),
-                "kpi": kpi,
-                "items": found.items[:limit],
-                "next_cursor": _encoded(keys[limit - 1]) if more else None,
-            }
-        )
+            counted = kpi_reads.counted(conn, moment.as_of, moment.position)
+            found = kpi_reads.evidence(conn, kpi, moment.as_of, moment.position, after, limit + 1)
+        page = _page(found, limit, lambda last: last.position)
+        return _figures({"meta": moment.meta(*counted), "kpi": kpi, **page})
 
     def diff(
         self, when: Travel, to_as_of: date | None, to_position: int | None, to_known_at: str | None
@@ -292,16 +285,19 @@ class Reader:
         to = Travel(to_as_of or when.as_of, instant(to_known_at, "to_known_at"), to_position, None)
         end = self._moment(to, "kpi")
         with self._pool.connection() as conn:
+            before = kpi_reads.counted(conn, start.as_of, start.position)
+            after = kpi_reads.counted(conn, end.as_of, end.position)
             rows = kpi_reads.diff(conn, start.as_of, start.position, end.as_of, end.position)
-        return _figures({"meta": start.meta(), "to": end.meta(), "rows": rows})
+        return _figures({"meta": start.meta(*before), "to": end.meta(*after), "rows": rows})
 
     def series(
         self, when: Travel, kpi: str, start: date, end: date, step: Literal["day", "month", "quarter"]
     ) -> Response[Any]:
         moment = self._moment(when, "kpi")
         with self._pool.connection() as conn:
+            counted = kpi_reads.counted(conn, end, moment.position)
             points = kpi_reads.series(conn, kpi, start, end, step, moment.position)
-        return _figures({"meta": moment.meta(), "kpi": kpi, "step": step, "points": points})
+        return _figures({"meta": moment.meta(*counted), "kpi": kpi, "step": step, "points": points})
 
     # reporting periods
 
@@ -362,10 +358,10 @@ class Reader:
 
     def status(self, *, errors: bool = False) -> dict[str, Any]:
         with self._pool.connection() as conn:
-            found = positions(conn)
+            found = reached(conn)
         head = self._tracking.recorder.head()
         shown = ("name", "position", "status", *(("error", "error_position") if errors else ()))
-        return {"head_position": head, "projections": [{key: p[key] for key in shown} for p in found]}
+        return {"head_position": head, "projections": [{key: getattr(p, key) for key in shown} for p in found]}
 
     def _moment(self, when: Travel, *projections: str) -> Moment:
         """Resolves what is known, and waits for the projections to be there (at most 2 s, else 503)."""
@@ -415,7 +411,7 @@ def _stream(text: str | None) -> UUID | None:
     return stream_id("period" if "-Q" in text else "cluster", text)
 
 
-def _page(found: list[dict[str, Any]], limit: int, key: Any) -> dict[str, Any]:
+def _page(found: list[Any], limit: int, key: Any) -> dict[str, Any]:
     items = found[:limit]
     return {"items": items, "next_cursor": _encoded(key(items[-1])) if len(found) > limit else None}
 

@@ -58,7 +58,9 @@ def _findings(conn: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Finding]:
     yield Finding("Время записи", back == 0, f"идёт назад у {back} записей" if back else "не идёт назад")
     (wrong,) = conn.execute(WRONG_LEAVES, (LATEST,)).fetchone() or (0,)
     checked = f"у последних {min(count, LATEST)} записей"
-    yield Finding("Хеши записей", wrong == 0, f"{checked} не сходятся: {wrong}" if wrong else f"{checked} сходятся")
+    yield Finding(
+        "Хеши записей", wrong == 0, f"{checked} не сходятся: {wrong}" if wrong else f"{checked} сходятся"
+    )
     for name, status, error, at, position, lag in conn.execute(PROJECTIONS):
         stopped = f"остановлена на позиции {at}: {error}" if status == "stopped" else f"позиция {position}"
         yield Finding(f"Проекция {name}", status == "running", f"{stopped}, отстаёт на {lag}")

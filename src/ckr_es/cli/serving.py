@@ -17,7 +17,11 @@ STARTUP_FAILURE = 3  # how uvicorn's processes say that the application did not 
 
 host = click.option("--host", default="127.0.0.1", show_default=True, help="Адрес, на котором слушать.")
 port = click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Порт; 0 — любой свободный."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Порт; 0 — любой свободный.",
 )
 
 
@@ -36,6 +40,31 @@ def serve(host: str, port: int, workers: int, as_json: bool) -> None:
     _exit_on_signals()
     with _listen(host, port) as listening, ready_database():
         _run(listening, workers, as_json)
+
+
+@click.command(short_help="Показать систему на вымышленном годе.")
+@click.option("--no-serve", is_flag=True, help="Только сыграть год, сервер не запускать.")
+@host
+@port
+@as_json
+def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
+    """Сыграть 2021 год центра в пустой папке данных и запустить сервер.
+
+    Пять кластеров концепции, двести участников, 545 услуг, исправления, закрытые кварталы. Участники вымышлены.
+    """
+    from contextlib import ExitStack
+
+    from ckr_es.cli import showing
+
+    with ExitStack() as stack:
+        listening = None
+        if not no_serve:
+            _exit_on_signals()
+            listening = stack.enter_context(_listen(host, port))
+        database = stack.enter_context(ready_database())
+        showing.show(database, as_json)
+        if listening is not None:
+            _run(listening, 1, as_json)
 
 
 def _run(listening: "socket.socket", workers: int, as_json: bool) -> None:
@@ -97,9 +126,3 @@ def _address(listening: "socket.socket") -> str:
     host, port, *_ = listening.getsockname()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (shown, not bound)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-@click.command(short_help="Показательный год.")
-@as_json
-def demo(as_json: bool) -> None:
-    """Год."""

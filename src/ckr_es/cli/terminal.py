@@ -22,7 +22,6 @@ def as_json(command: F) -> F:
     return _json(help_option(command))
 
 
-
 Progress = Callable[[float, float, str], None]
 """Called with how much is done, of how much, and (when not empty) what is being done."""
 

@@ -71,7 +71,7 @@ def create(role: str, name: str, cluster: str | None, as_json: bool) -> None:
     """Создать ключ. Он печатается один раз, последней строкой вывода: база данных хранит только его хеш."""
     from ckr_es.store import keys
 
-    with ready_database() as database, _as_migrator(database.admin_conninfo()) as conn:
+    with ready_database() as database, as_migrator(database.admin_conninfo()) as conn:
         made = keys.create(conn, role=role, name=name, cluster=cluster)
     if as_json:
         put_json({"id": made.split("_")[1], "role": role, "name": name, "cluster": cluster, "key": made})
@@ -86,7 +86,7 @@ def list_(as_json: bool) -> None:
     """Все ключи, когда-либо созданные, без их секретов."""
     from ckr_es.store import keys
 
-    with existing_database() as database, _as_migrator(database.admin_conninfo()) as conn:
+    with existing_database() as database, as_migrator(database.admin_conninfo()) as conn:
         found = keys.list(conn)
     if as_json:
         names = ("id", "name", "role", "cluster", "created_at", "revoked_at")
@@ -113,7 +113,7 @@ def revoke(id: str, as_json: bool) -> None:
     """Отозвать ключ навсегда. ID — то, что в ключе стоит между «ckr_» и вторым «_»."""
     from ckr_es.store import keys
 
-    with existing_database() as database, _as_migrator(database.admin_conninfo()) as conn:
+    with existing_database() as database, as_migrator(database.admin_conninfo()) as conn:
         revoked = keys.revoke(conn, id)
     if as_json:
         put_json({"id": revoked.id, "revoked_at": revoked.revoked_at})
@@ -122,7 +122,7 @@ def revoke(id: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _as_migrator(conninfo: str) -> Iterator["Conn"]:
+def as_migrator(conninfo: str) -> Iterator["Conn"]:
     """Only this role writes keys, and whoever may migrate is a member of it."""
     import psycopg
 

@@ -23,7 +23,8 @@ CREATE = """
         id uuid not null, known_from bigint not null, known_to bigint,
         participant_id uuid not null, cluster text not null, complex boolean not null,
         services text[] not null, applied_on date not null, decision text, decided_on date, agreement_number text,
-        signed_on date, accepted_on date[] not null, completed_on date, cancelled_on date, source text, external_id text,
+        signed_on date, accepted_on date[] not null, completed_on date, cancelled_on date,
+        source text, external_id text,
         primary key (id, known_from)
     );
 """

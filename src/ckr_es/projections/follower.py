@@ -9,6 +9,7 @@ import select
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 import structlog
@@ -29,8 +30,19 @@ TABLES = 7161934518202114
 BATCH = 1_000
 PATIENCE = 1.0  # seconds between looks when nothing is heard, and between attempts to lead or to connect
 
+# A connection whose peer vanished is noticed within seconds. A socket of this machine ignores the TCP settings.
+CONNECTION: dict[str, Any] = {
+    "application_name": "ckr-follower",
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
 SCHEMA = "create schema if not exists {}"
 SEARCH = "select set_config('search_path', %s, true)"
+VERSIONS = "select name, version from ckr.projection"
 REGISTER = "insert into ckr.projection (name, version) values (%s, %s) on conflict (name) do nothing"
 LOCK = "select position, status, version from ckr.projection where name = %s for update skip locked"
 ADVANCE = "update ckr.projection set position = %s, updated_at = clock_timestamp() where name = %s"
@@ -71,7 +83,10 @@ def ensure(conn: Session, projections: Sequence[Projection] = PROJECTIONS) -> No
     """Make what is missing of the schemas, as ckr_projector. Safe from many processes at once."""
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s)", (TABLES,))
+        versions: dict[str, int] = dict(conn.execute(VERSIONS).fetchall())
         for projection in projections:
+            if versions.get(projection.name, projection.version) != projection.version:
+                continue  # the tables are of another shape until they are rebuilt
             conn.execute(sql.SQL(SCHEMA).format(sql.Identifier(projection.name)))
             conn.execute(SEARCH, (projection.name,))
             conn.execute(projection.create)
@@ -133,7 +148,10 @@ class Follower:
         while not self._stopping.is_set():
             try:
                 with psycopg.connect(
-                    self._database.conninfo("ckr_projector"), autocommit=True, row_factory=tuple_row
+                    self._database.conninfo("ckr_projector"),
+                    autocommit=True,
+                    row_factory=tuple_row,
+                    **CONNECTION,
                 ) as conn:
                     self._follow(conn)
             except Exception as error:  # noqa: BLE001 (whatever it is, a follower that gave up would be silent)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from ckr_es.projections.kpi_statements import DIFF, EVIDENCE, POSITION_AT, SERIES, TABLE
+from ckr_es.projections.kpi_statements import COUNTED, DIFF, EVIDENCE, POSITION_AT, SERIES, TABLE
 from ckr_es.projections.log import Session
 from ckr_es.projections.plans import DEFAULT_SET, counts
 from ckr_es.rules import Invalid, Problem, Unknown
@@ -86,6 +86,13 @@ def table(conn: Session, as_of: date, position: int) -> Table:
     kpi_set = kpi_set or DEFAULT_SET
     rows = (_row(row, (values or {}).get(row.kpi), figures.get(row.kpi)) for row in KPI_SETS[kpi_set])
     return Table(kpi_set=kpi_set, policy=msgspec.convert(policy or {}, Policy), rows=tuple(rows))
+
+
+def counted(conn: Session, as_of: date, position: int) -> tuple[str, Policy]:
+    """The KPI set and policy that count the year of `as_of`, as known at `position`."""
+    found = conn.execute(COUNTED, {"year": as_of.year, "position": position}).fetchone()
+    kpi_set, policy = found or (DEFAULT_SET, {})
+    return kpi_set, msgspec.convert(policy, Policy)
 
 
 def evidence(

@@ -32,6 +32,11 @@ TABLE = (
     .format(sides=SIDES)
     .as_string()
 )
+COUNTED = """
+    select p.kpi_set, p.policy from kpi.plan p
+    where p.year = %(year)s and p.known_from <= %(position)s
+      and (p.known_to is null or %(position)s < p.known_to)
+"""
 # A void may itself be voided, and so on: the record is void when the chain of latest voids is of odd length.
 EVIDENCE = (
     SQL("""{sides}

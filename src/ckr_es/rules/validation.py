@@ -3,15 +3,17 @@
 msgspec stops at the first error; people who fill in forms, and programs that send them, want them all.
 """
 
+import operator
 import types
 import typing
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, reduce
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import NODEFAULT, Struct
+from msgspec import Struct
 
 from ckr_es.rules import Invalid, Problem
 
@@ -33,7 +35,10 @@ T = typing.TypeVar("T")
 
 def parse(type_: type[T], given: object, today: date, at: str = "") -> T:
     """The value, or Invalid with a Problem for each field; no date in it lies after `today`."""
-    value, problems = _read(type_, given, today, at)
+    try:
+        value, problems = _read(type_, given, today, at)
+    except RecursionError:
+        value, problems = None, [Problem(at, "too-deep", "Значение вложено слишком глубоко")]
     if problems:
         first = problems[0]
         raise Invalid(first.code, first.detail, problems)
@@ -49,13 +54,15 @@ def _read(type_: Any, given: object, today: date, at: str) -> tuple[Any, list[Pr
         return _read_struct(inner, given, today, at)
     origin, args = get_origin(inner), get_args(inner)
     if origin in (list, tuple) and isinstance(given, list):
-        return _read_items(inner, args[0], given, today, at)
+        return _read_items(type_, args[0], given, today, at)
+    if origin is dict and isinstance(given, Mapping):
+        return _read_mapping(type_, args[1], given, today, at)
     value, problem = _read_plain(type_, given, today, at)
     if problem is None and rule is not None:
         try:
             value = rule.check(value)
         except Invalid as wrong:
-            problem = Problem(at, wrong.code, wrong.detail, _shown(given))
+            problem = Problem(at, wrong.code, wrong.detail)  # it may be an identifier: not repeated
     return value, [problem] if problem else []
 
 
@@ -63,14 +70,14 @@ def _read_struct(type_: type[Struct], given: object, today: date, at: str) -> tu
     if not isinstance(given, Mapping):
         return None, [Problem(at, "wrong-type", "Ожидается объект JSON", _shown(given))]
     fields, values, problems = _fields(type_), {}, []
-    for name, (hint, default) in fields.items():
+    for name, (hint, required) in fields.items():
         if name in given:
             values[name], wrong = _read(hint, given[name], today, f"{at}/{name}")
             problems += wrong
-        elif default is NODEFAULT:
+        elif required:
             problems.append(Problem(f"{at}/{name}", "required", f"Не указано обязательное поле «{name}»"))
     problems += [
-        Problem(f"{at}/{_escape(str(name))}", "unknown-field", f"Неизвестное поле «{name}»")
+        Problem(f"{at}/{escape(str(name))}", "unknown-field", f"Неизвестное поле «{name}»")
         for name in given
         if name not in fields
     ]
@@ -86,8 +93,22 @@ def _read_items(
     problems = [problem for _, wrong in read for problem in wrong]
     if problems:
         return None, problems
+    whole, problem = _read_plain(type_, given, today, at)  # how many there may be
+    if problem:
+        return None, [problem]
     values = [value for value, _ in read]
-    return (tuple(values) if get_origin(type_) is tuple else values), []
+    return (tuple(values) if isinstance(whole, tuple) else values), []
+
+
+def _read_mapping(
+    type_: Any, item: Any, given: Mapping[str, object], today: date, at: str
+) -> tuple[Any, list[Problem]]:
+    read = {name: _read(item, value, today, f"{at}/{escape(name)}") for name, value in given.items()}
+    problems = [problem for _, wrong in read.values() for problem in wrong]
+    if problems:
+        return None, problems
+    _, problem = _read_plain(type_, given, today, at)  # what its keys may be
+    return (None, [problem]) if problem else ({name: value for name, (value, _) in read.items()}, [])
 
 
 def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, Problem | None]:
@@ -96,7 +117,7 @@ def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, P
     except msgspec.ValidationError as error:
         return None, _explain(type_, given, str(error), at)
     for text in _texts(value):
-        if any((ord(c) < 32 and c not in "\n\t") or c == "\x7f" for c in text):
+        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
             return None, Problem(at, "control-character", "Текст содержит недопустимый управляющий символ")
         if text and not text.strip():
             return None, Problem(at, "blank", "Текст пуст", text)
@@ -117,7 +138,9 @@ def _explain(type_: Any, given: object, message: str, at: str) -> Problem:
     _, _, rule = message.partition("Expected ")
     if inner is str and isinstance(given, str):
         code, words = "text-invalid", "Недопустимый текст"
-    elif inner in (int, float) and isinstance(given, int | float) and not isinstance(given, bool):
+    elif " of length " in rule:
+        code, words = "wrong-length", "Недопустимое число элементов"
+    elif "<=" in rule or ">=" in rule:
         code, words = "out-of-range", "Недопустимое число"
     else:
         code, words = "wrong-type", "Неверный тип значения"
@@ -125,34 +148,31 @@ def _explain(type_: Any, given: object, message: str, at: str) -> Problem:
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list | tuple | frozenset):
-        for item in value:
-            yield from _texts(item)
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case Mapping() as mapping:
+                waiting += [*mapping.keys(), *mapping.values()]
+            case list() | tuple() as items:
+                waiting += items
 
 
 def _shown(given: object) -> object:
     """The value as an error repeats it: short, and never a whole document."""
+    if isinstance(given, int) and not -(2**63) <= given < 2**63:
+        return "…"
     if given is None or isinstance(given, bool | int | float):
         return given
     return given[:100] if isinstance(given, str) else type(given).__name__
 
 
 @cache
-def _fields(type_: type[Struct]) -> dict[str, tuple[Any, Any]]:
+def _fields(type_: type[Struct]) -> dict[str, tuple[Any, bool]]:
+    """The type of each field, and whether it is required."""
     hints = typing.get_type_hints(type_, include_extras=True)
-    return {
-        field.encode_name: (
-            hints[field.name],
-            NODEFAULT if field.required else field.default,
-        )
-        for field in msgspec.structs.fields(type_)
-    }
+    return {field.name: (hints[field.name], field.required) for field in msgspec.structs.fields(type_)}
 
 
 def _unwrap(type_: Any) -> tuple[Any, Rule | None]:
@@ -176,8 +196,9 @@ def _without_none(type_: Any) -> Any:
     if not _optional(type_):
         return type_
     some = [arg for arg in get_args(type_) if arg is not type(None)]
-    return some[0] if len(some) == 1 else Union[tuple(some)]
+    return some[0] if len(some) == 1 else reduce(operator.or_, some)
 
 
-def _escape(name: str) -> str:
+def escape(name: str) -> str:
+    """A name as a step of a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")

@@ -1,19 +1,21 @@
 """Small values that events and commands share."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from ckr_es.rules import calendar, catalogue, identifiers
+from ckr_es.rules.eligibility import Condition as Condition
 from ckr_es.rules.validation import Rule
 
 Day = date  # a field may be called `date`
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 Number = Annotated[str, Meta(min_length=1, max_length=100)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Code = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+# In Python `$` also matches before a last newline.
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Code = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)")]
 
 
 def _service(code: str) -> str:
@@ -40,8 +42,7 @@ FunctionCode = Annotated[str, Rule(_function)]
 Quarter = Annotated[str, Rule(_quarter)]
 Month = Annotated[str, Rule(_month)]
 Inn = Annotated[str, Rule(identifiers.inn)]
-
-Condition = Literal["E0", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "E9"]
+Ogrn = Annotated[str, Rule(identifiers.ogrn)]
 
 
 class Document(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -101,7 +101,10 @@ class EmbeddedServer:
         return make_conninfo(host=str(self._run_folder()), port=5432, user=user, dbname=dbname)
 
     def ensure_running(self) -> None:
-        """Start the server again if it died under its users; next to nothing when it did not."""
+        """Start the server again if it died under its users; next to nothing when it did not.
+
+        In the milliseconds a killed server takes to go it still counts as there: connecting fails then.
+        """
         if not self._listens():
             with self._start_lock():
                 self._ensure_running()

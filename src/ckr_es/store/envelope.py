@@ -1,11 +1,7 @@
 """An event in its envelope: as proposed, as a row of the log, and as recorded."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -22,11 +18,12 @@ from eventsourcing.persistence import (
 )
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from ckr_es.aggregates import Event
+from ckr_es.aggregates import Event
 
 NOBODY = UUID(int=0)
 UNRECORDED = datetime.min.replace(tzinfo=UTC)
+
+_decode = msgspec.json.Decoder(Event).decode
 
 
 class Proposed(Struct, frozen=True, kw_only=True):
@@ -61,7 +58,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class StoredRow(Notification):
-    """A row of ckr.event. On the way in only what the caller knows is filled, and `id` (the position) is 0."""
+    """A row of ckr.event. On the way in only what the caller knows is filled; `id` (the position) is 0."""
 
     originator_id: UUID
     event_id: UUID
@@ -142,16 +139,9 @@ def encode(event: Event) -> bytes:
 def decode(topic: str, body: bytes) -> Event:
     """Only events of the union can come out, whatever a row says. Raises MapperDeserialisationError."""
     try:
-        event = _decoder().decode(body)
+        event = _decode(body)
     except msgspec.MsgspecError as e:
         raise MapperDeserialisationError(f"{topic}: {e}") from e
     if tag(event) != topic:
         raise MapperDeserialisationError(f"the body of a row of type {topic} is of type {tag(event)}")
     return event
-
-
-@cache
-def _decoder() -> msgspec.json.Decoder[Event]:
-    from ckr_es.aggregates import Event
-
-    return msgspec.json.Decoder(Event)

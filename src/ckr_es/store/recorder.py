@@ -1,10 +1,11 @@
-"""The eventsourcing library's persistence module over our store: reading the log, and writing through the door."""
+"""The eventsourcing library's persistence module over our store: reads the log, writes through the door."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from threading import Thread
 from typing import Any, NoReturn, Self, TypeVar, cast
 from uuid import UUID, uuid4
+from weakref import WeakSet
 
 import psycopg
 from eventsourcing.persistence import (
@@ -16,6 +17,7 @@ from eventsourcing.persistence import (
     Mapper,
     OperationalError,
     StoredEvent,
+    Tracking,
     TrackingRecorder,
     Transcoder,
 )
@@ -32,10 +34,10 @@ from ckr_es.store.writer import Command, Identity, Outcome, OutcomeUnknown, Over
 ROLE = "ckr_app"
 TIMEOUT = 5.0  # seconds a caller waits for its command
 TICK = 0.2  # seconds a subscription sleeps at most: a missed NOTIFY costs no more
-ID = TypeVar("ID", UUID, str)
+ID = TypeVar("ID", bound=UUID | str)
 
-# A connection whose peer vanished is noticed within seconds. A socket of this machine ignores the TCP settings.
-PATIENCE = {
+# A connection whose peer vanished is noticed within seconds; a local socket ignores the TCP settings.
+PATIENCE: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -52,7 +54,8 @@ ROW = SQL("""
 STREAM = (
     SQL("""
     select {row} from ckr.event e
-    where e.stream_id = %s and e.stream_version > coalesce(%s, -1) and e.stream_version <= coalesce(%s, 2147483647)
+    where e.stream_id = %s
+      and e.stream_version > coalesce(%s, -1) and e.stream_version <= coalesce(%s, 2147483647)
     order by e.stream_version limit %s""")
     .format(row=ROW)
     .as_string()
@@ -60,7 +63,8 @@ STREAM = (
 STREAM_BACKWARDS = (
     SQL("""
     select {row} from ckr.event e
-    where e.stream_id = %s and e.stream_version > coalesce(%s, -1) and e.stream_version <= coalesce(%s, 2147483647)
+    where e.stream_id = %s
+      and e.stream_version > coalesce(%s, -1) and e.stream_version <= coalesce(%s, 2147483647)
     order by e.stream_version desc limit %s""")
     .format(row=ROW)
     .as_string()
@@ -97,6 +101,7 @@ LOAD = (
     .format(row=ROW)
     .as_string()
 )
+SESSION = "select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('timezone', 'UTC', false)"
 HEAD = "select coalesce(max(position), 0) from ckr.event"
 # recorded_at never goes back, so the last row by either order is the same.
 POSITION_AT = "select position from ckr.event where recorded_at <= %s order by recorded_at desc limit 1"
@@ -110,7 +115,7 @@ LEAVES_PAGE = 50_000
 
 
 class StoredAnswer(Struct, frozen=True):
-    """What a command key was answered: with `rows` the answer is rebuilt from them, without it is `answer`."""
+    """What a command key was answered: the answer is rebuilt from `rows`; where there are none it is `answer`."""
 
     request_hash: bytes
     status: int
@@ -121,7 +126,7 @@ class StoredAnswer(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True):
-    """What a command needs to be decided, as of `head`. When the key is known (`answer`), streams stay empty."""
+    """What it takes to decide a command, as of `head`. When the key is known (`answer`), streams are empty."""
 
     answer: StoredAnswer | None
     streams: dict[UUID, list[StoredRow]]
@@ -143,6 +148,7 @@ class Recorder(ApplicationRecorder):
         self._database = database
         self._role = role
         self._pool = database.pool(role, pool_size)
+        self._ready: WeakSet[psycopg.Connection[Any]] = WeakSet()
         self._writer = Writer(self.connect, max_batch, queue)
 
     def __enter__(self) -> Self:
@@ -163,14 +169,14 @@ class Recorder(ApplicationRecorder):
         return self._writer.submit(command, timeout)
 
     def load(self, key: str, stream_ids: Sequence[UUID], participant_id: UUID | None = None) -> Loaded:
-        """The key's answer if it has one, else these streams, and all events of this participant by their streams.
+        """The key's answer if it has one, else these streams and all events of this participant, by stream.
 
         One statement and one round trip.
         """
         params = {"key": key, "streams": list(stream_ids), "participant": participant_id}
         found = self._fetch(LOAD, params)
         head, request_hash, status, subject, version, answer = found[0][:6]
-        rows = [_row(r[6:]) for r in found if r[6] is not None]
+        rows = [StoredRow(*r[6:]) for r in found if r[6] is not None]
         streams: dict[UUID, list[StoredRow]] = {id: [] for id in stream_ids}
         if request_hash is not None:
             return Loaded(StoredAnswer(request_hash, status, subject, version, answer, rows), streams, head)
@@ -194,7 +200,8 @@ class Recorder(ApplicationRecorder):
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
         """The library's way in: one command under a random key, unless `key`, `actor`, `role`, … are given.
 
-        Raises IntegrityError when a stream has moved on, OperationalError when it was not recorded or nobody knows.
+        Raises IntegrityError when a stream has moved on, OperationalError when it was certainly not recorded
+        or nobody knows.
         """
         if not stored_events:
             return []
@@ -225,7 +232,7 @@ class Recorder(ApplicationRecorder):
         limit: int | None = None,
     ) -> list[StoredRow]:
         query = STREAM_BACKWARDS if desc else STREAM
-        return [_row(r) for r in self._fetch(query, (originator_id, gt, lte, limit))]
+        return [StoredRow(*r) for r in self._fetch(query, (originator_id, gt, lte, limit))]
 
     def select_notifications(
         self,
@@ -238,8 +245,8 @@ class Recorder(ApplicationRecorder):
     ) -> list[StoredRow]:
         first = 1 if start is None else start if inclusive_of_start else start + 1
         if topics:
-            return [_row(r) for r in self._fetch(LOG_OF_TYPES, (first, stop, list(topics), limit))]
-        return [_row(r) for r in self._fetch(LOG, (first, stop, limit))]
+            return [StoredRow(*r) for r in self._fetch(LOG_OF_TYPES, (first, stop, list(topics), limit))]
+        return [StoredRow(*r) for r in self._fetch(LOG, (first, stop, limit))]
 
     def max_notification_id(self) -> int | None:
         return self.head() or None
@@ -275,6 +282,10 @@ class Recorder(ApplicationRecorder):
 
     def _fetch(self, query: str, params: Any) -> list[tuple[Any, ...]]:
         with self._pool.connection() as conn, conn.cursor(binary=True, row_factory=tuple_row) as cursor:
+            if conn not in self._ready:
+                # Planning LOAD takes longer than running it, and its plan is the same for all parameters.
+                cursor.execute(SESSION)
+                self._ready.add(conn)
             return cursor.execute(query, params, prepare=True).fetchall()
 
 
@@ -348,17 +359,16 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
             self._owned.close()
 
 
-def _row(values: Sequence[Any]) -> StoredRow:
-    return StoredRow(*values[:-1], recorded_at=values[-1].astimezone(UTC))
-
-
 def _command(
     events: Iterable[StoredEvent],
     key: str | None = None,
     actor: str = "library",
     role: str = "system",
     correlation_id: UUID | None = None,
+    tracking: Tracking | None = None,  # the library always passes it
 ) -> Command:
+    if tracking is not None:
+        raise NotImplementedError("a projection keeps its position beside its tables, in one transaction")
     rows = tuple(event if isinstance(event, StoredRow) else _bare(event) for event in events)
     first: dict[UUID, int] = {}
     for row in rows:

@@ -49,7 +49,9 @@ class OutcomeUnknown(Exception):
 
 
 class Guard(Struct, frozen=True):
-    """The decision holds unless an event after this position is of these types (none: any) and participant."""
+    """The decision holds unless an event after this position has one of these types (none: any) and this
+    participant.
+    """
 
     after: int
     types: tuple[str, ...] = ()
@@ -57,7 +59,7 @@ class Guard(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Personal data to keep beside the log; `fields` is JSON text. An INN that another holds is a conflict."""
+    """Personal data to keep beside the log; `fields` is JSON text. An INN of another is a conflict."""
 
     participant_id: UUID
     inn: str | None

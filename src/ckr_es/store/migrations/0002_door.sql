@@ -29,17 +29,31 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $door$
 declare
+    n       int := coalesce(array_length(c_key, 1), 0);
+    -- Two commands of one key: the second must find the first in the table.
+    twins   boolean := n > 1 and (select count(distinct k) < n from unnest(c_key) k);
     head    bigint;
     head_at timestamptz;
-    was     record;
+    started bigint;
     x       int := 1;
     e       int := 1;
     first_e int;
-    seen    uuid[];   -- the streams this command looks at …
-    stood   int[];    -- … and their last versions, null for none
+    seen    uuid[] := '{}';  -- the streams looked at …
+    stood   int[] := '{}';   -- … and their last versions after the commands judged so far, null for none
+    stale   boolean := false;
     k       int;
+    was     record;
     vault   json;
-    started bigint;
+    leaf    bytea;
+    -- What is accepted is inserted for many commands at once; null marks what is not.
+    inserted_c int := 0;
+    inserted_e int := 0;
+    c_first    bigint[];
+    c_last     bigint[];
+    c_at       timestamptz[];
+    e_position bigint[];
+    e_at       timestamptz[];
+    e_leaf     bytea[];
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'ckr.append needs read committed: another snapshot is older than the lock'
@@ -54,18 +68,46 @@ begin
     head := coalesce(head, 0);
     started := head;
 
-    <<command>>
-    for ordinal in 1 .. coalesce(array_length(c_key, 1), 0) loop
+    for i in 1 .. n + 1 loop
+        -- Whatever must see the log as it stands now has all that was accepted put into the tables first.
+        if i > n or stale or twins or c_guard_after[i] is not null then
+            insert into ckr.event (
+                position, event_id, stream_id, stream_version, type, body, recorded_at, actor, role, correlation_id,
+                causation_id, command_key, effective_on, participant_id, leaf)
+            select
+                e_position[j], e_id[j], e_stream[j], e_version[j], e_type[j], e_body[j]::json, e_at[j],
+                c_actor[e_command[j]], c_role[e_command[j]], c_correlation[e_command[j]],
+                e_causation[j], c_key[e_command[j]], e_effective[j], e_participant[j], e_leaf[j]
+            from generate_series(inserted_e + 1, e - 1) j
+            where e_position[j] is not null;
+
+            insert into ckr.command (
+                key, request_hash, actor, status, subject, version, first_position, last_position, answer, recorded_at)
+            select
+                c_key[j], c_hash[j], c_actor[j], c_status[j], c_subject[j], c_version[j], c_first[j], c_last[j],
+                c_answer[j], c_at[j]
+            from generate_series(inserted_c + 1, i - 1) j
+            where c_at[j] is not null;
+
+            exit when i > n;
+            inserted_e := e - 1;
+            inserted_c := i - 1;
+            seen := '{}';
+            stood := '{}';
+            stale := false;
+        end if;
+
+        ordinal := i;
         outcome := null; first_position := null; last_position := null; recorded_at := null;
         leaves := null; conflict_stream := null; actual_version := null;
-        seen := '{}'; stood := '{}'; first_e := e;
+        first_e := e;
 
         select c.request_hash, c.first_position, c.last_position, c.recorded_at
-            into was from ckr.command c where c.key = c_key[ordinal];
+            into was from ckr.command c where c.key = c_key[i];
         if found then
-            while x_command[x] = ordinal loop x := x + 1; end loop;
-            while e_command[e] = ordinal loop e := e + 1; end loop;
-            if was.request_hash is distinct from c_hash[ordinal] then
+            while x_command[x] = i loop x := x + 1; end loop;
+            while e_command[e] = i loop e := e + 1; end loop;
+            if was.request_hash is distinct from c_hash[i] then
                 outcome := 'reused';
             else
                 first_position := was.first_position;
@@ -81,7 +123,7 @@ begin
             continue;
         end if;
 
-        while x_command[x] = ordinal loop
+        while x_command[x] = i loop
             k := array_position(seen, x_stream[x]);
             if k is null then
                 k := cardinality(seen) + 1;
@@ -96,7 +138,7 @@ begin
             x := x + 1;
         end loop;
 
-        while e_command[e] = ordinal loop
+        while e_command[e] = i loop
             if outcome is null then
                 k := array_position(seen, e_stream[e]);
                 if k is null then
@@ -114,27 +156,27 @@ begin
             e := e + 1;
         end loop;
 
-        if outcome is null and c_guard_after[ordinal] is not null then
+        if outcome is null and c_guard_after[i] is not null then
             select v.stream_id, v.stream_version into conflict_stream, actual_version
                 from ckr.event v
-                where v.position > c_guard_after[ordinal]
-                  and (c_guard_types[ordinal] is null or v.type = any (string_to_array(c_guard_types[ordinal], ',')))
-                  and (c_guard_participant[ordinal] is null or v.participant_id = c_guard_participant[ordinal])
+                where v.position > c_guard_after[i]
+                  and (c_guard_types[i] is null or v.type = any (string_to_array(c_guard_types[i], ',')))
+                  and (c_guard_participant[i] is null or v.participant_id = c_guard_participant[i])
                 order by v.position limit 1;
             if found then
                 outcome := 'conflict';
             end if;
         end if;
 
-        vault := c_identity[ordinal];
+        vault := c_identity[i];
         if outcome is null and vault is not null then
-            select i.participant_id into conflict_stream
-                from ckr.identity i
-                where i.inn = vault ->> 'inn' and i.participant_id <> (vault ->> 'participant_id')::uuid;
+            select held.participant_id into conflict_stream
+                from ckr.identity held
+                where held.inn = vault ->> 'inn' and held.participant_id <> (vault ->> 'participant_id')::uuid;
             if found then
                 outcome := 'conflict';
             elsif vault ->> 'fields' is null then
-                delete from ckr.identity i where i.participant_id = (vault ->> 'participant_id')::uuid;
+                delete from ckr.identity held where held.participant_id = (vault ->> 'participant_id')::uuid;
             else
                 insert into ckr.identity (participant_id, inn, fields, salt, commitment)
                 values ((vault ->> 'participant_id')::uuid, vault ->> 'inn', (vault ->> 'fields')::json,
@@ -146,40 +188,36 @@ begin
         end if;
 
         if outcome is not null then
+            stale := true;  -- `stood` may count events of the command that is refused
             return next;
             continue;
         end if;
 
         recorded_at := greatest(clock_timestamp(), head_at + interval '1 microsecond');
-        if e > first_e then
-            with kept as (
-                insert into ckr.event (
-                    position, event_id, stream_id, stream_version, type, body, recorded_at, actor, role, correlation_id,
-                    causation_id, command_key, effective_on, participant_id, leaf)
-                select
-                    head + n, e_id[i], e_stream[i], e_version[i], e_type[i], e_body[i]::json, at,
-                    c_actor[ordinal], c_role[ordinal], c_correlation[ordinal],
-                    e_causation[i], c_key[ordinal], e_effective[i], e_participant[i],
-                    -- architecture.md, section 9; inline, because a helper function per row costs as much as the hash
-                    sha256('\x00'::bytea || convert_to(
-                        E'v1\n' || (head + n)::text || E'\n' || e_stream[i]::text || E'\n' || e_version[i]::text || E'\n'
-                        || e_type[i] || E'\n' || to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || E'\n'
-                        || c_actor[ordinal] || E'\n' || c_key[ordinal] || E'\n'
-                        || encode(sha256(convert_to(e_body[i], 'UTF8')), 'hex') || E'\n', 'UTF8'))
-                from generate_series(first_e, e - 1) i,
-                     lateral (select i - first_e + 1 as n,
-                                     recorded_at + (i - first_e) * interval '1 microsecond' as at) t
-                returning ckr.event.position, ckr.event.recorded_at, ckr.event.leaf)
-            select min(v.position), max(v.position), max(v.recorded_at), array_agg(v.leaf order by v.position)
-                into first_position, last_position, recorded_at, leaves from kept v;
-            head := last_position;
+        for j in first_e .. e - 1 loop
+            if j > first_e then
+                recorded_at := recorded_at + interval '1 microsecond';
+            end if;
+            head := head + 1;
             head_at := recorded_at;
+            -- architecture.md, section 9; inline, because a function of our own costs as much as the hash
+            leaf := sha256('\x00'::bytea || convert_to(
+                E'v1\n' || head || E'\n' || e_stream[j] || E'\n' || e_version[j] || E'\n' || e_type[j] || E'\n'
+                || to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || E'\n'
+                || c_actor[i] || E'\n' || c_key[i] || E'\n'
+                || encode(sha256(convert_to(e_body[j], 'UTF8')), 'hex') || E'\n', 'UTF8'));
+            e_position[j] := head;
+            e_at[j] := recorded_at;
+            e_leaf[j] := leaf;
+            leaves := array_append(leaves, leaf);
+        end loop;
+        if e > first_e then
+            first_position := head - (e - first_e) + 1;
+            last_position := head;
         end if;
-
-        insert into ckr.command (key, request_hash, actor, status, subject, version, first_position, last_position,
-                                 answer, recorded_at)
-        values (c_key[ordinal], c_hash[ordinal], c_actor[ordinal], c_status[ordinal], c_subject[ordinal],
-                c_version[ordinal], append.first_position, append.last_position, c_answer[ordinal], append.recorded_at);
+        c_first[i] := first_position;
+        c_last[i] := last_position;
+        c_at[i] := recorded_at;
         outcome := 'recorded';
         return next;
     end loop;

@@ -1,0 +1,126 @@
+"""What the centre itself does in the year: clusters, the plan, the money, and closing the quarters."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, Final
+
+from ckr_es import commands
+from ckr_es.aggregates import cluster, plan
+from ckr_es.application import Answer
+from ckr_es.demo.desk import Act, Desk
+from ckr_es.demo.firms import CLUSTERS
+from ckr_es.rules.kpi_sets import Policy
+from ckr_es.rules.values import Agreement, Document
+
+START: Final = date(2021, 1, 11)
+CLOSINGS: Final = {
+    "2021-Q1": date(2021, 4, 20),
+    "2021-Q2": date(2021, 7, 20),
+    "2021-Q3": date(2021, 10, 20),
+}
+# Concept, section 7.
+PLAN: Final = {
+    "clusters": 5,
+    "services": 545,
+    "complex_services": 150,
+    "supported_smes": 200,
+    "jobs_created": 15,
+    "sales": 200_000,
+    "new_products": 15,
+}
+CONCEPT: Final = Document(
+    title="Концепция развития ЦКР на 2021 год и плановый период", date=date(2021, 4, 16)
+)
+BUDGET: Final = Document(title="Закон о краевом бюджете", number="10-4538", date=date(2020, 12, 10))
+
+# Month and day, what was done, for which cluster (all: ""), function of the concept's section 4.
+_LIFE: Final[tuple[tuple[int, int, type[Any], str, str, str], ...]] = (
+    (2, 3, cluster.ActivityHeld, "", "Установочная стратегическая сессия", "FN.н"),
+    (3, 17, cluster.PotentialAssessed, "organic", "Оценка потенциала органического земледелия", "FN.а"),
+    (3, 25, cluster.ProgrammeApproved, "tourism", "Программа развития кластера на 2021–2023 годы", "FN.б"),
+    (4, 28, cluster.ProgrammeApproved, "resource-service", "Программа развития кластера", "FN.б"),
+    (5, 19, cluster.EquipmentApproved, "organic", "Перечень оборудования для сушки и фасовки", "FN.в"),
+    (5, 26, cluster.ActivityHeld, "digital", "Вебинар об охране программ для ЭВМ", "FN.п"),
+    (6, 9, cluster.BrandRegistered, "organic", "Товарный знак «Енисейская тайга»", "FN.з"),
+    (6, 23, cluster.ActivityHeld, "arctic", "Круглый стол об арктических маршрутах", "FN.л"),
+    (8, 11, cluster.ProjectLaunched, "tourism", "Единый путеводитель по кластеру", "FN.и"),
+    (9, 8, cluster.PotentialAssessed, "arctic", "Мониторинг потенциала кластера", "FN.д"),
+    (10, 13, cluster.ProjectLaunched, "digital", "Витрина решений для добывающих предприятий", "FN.к"),
+    (11, 17, cluster.ProgrammeApproved, "digital", "Актуализированная программа развития", "FN.б"),
+    (12, 8, cluster.ActivityHeld, "", "Отчётная стратегическая сессия", "FN.н"),
+)
+
+
+def acts() -> Iterator[Act]:
+    for one in CLUSTERS:
+        yield _on_cluster(
+            one.code,
+            cluster.Proposed(
+                code=one.code,
+                title=one.title,
+                production=one.production,
+                proposed_on=one.proposed_on,
+                specialisation=one.specialisation,
+            ),
+        )
+        if one.formed_on:
+            agreement = Agreement(number=f"К-{one.formed_on:%Y}/{one.code}", date=one.formed_on)
+            yield _on_cluster(one.code, cluster.Formed(formed_on=one.formed_on, agreement=agreement))
+    yield from _life()
+    yield Act(on=CONCEPT.date or START, about="план", role="manager", do=_set_plan)
+    yield Act(on=START, about="план", role="manager", do=_set_funding)
+    for label, day in CLOSINGS.items():
+        yield _closing(label, day)
+
+
+def cuts() -> list[date]:
+    """The days after which everybody waits for everybody: ends of months, and the eves of closings."""
+    firsts = [date(2021 + month // 12, month % 12 + 1, 1) for month in range(1, 14)]
+    days = {*firsts, *CLOSINGS.values()}
+    return sorted(day - timedelta(days=1) for day in days)
+
+
+def _on_cluster(code: str, event: cluster.Happening) -> Act:
+    return Act(
+        on=max(START, event.effective_on),
+        about=code,
+        do=lambda desk: commands.on_cluster(desk.tracking, desk.request, code, event),
+    )
+
+
+def _life() -> Iterator[Act]:
+    for month, day, kind, code, title, function in _LIFE:
+        on = date(2021, month, day)
+        (dated,) = (name for name in kind.__struct_fields__ if name.endswith("_on"))
+        for one in CLUSTERS:
+            if one.code == code or (not code and one.formed_on and one.formed_on <= on):
+                fields = {dated: on, "title": title, "function": function, "document": Document(title=title)}
+                yield _on_cluster(one.code, kind(**fields))
+
+
+def _set_plan(desk: Desk) -> Answer:
+    event = plan.PlanSet(year=2021, kpi_set="2021", values=dict(PLAN), policy=Policy(), document=CONCEPT)
+    return commands.on_plan(desk.tracking, desk.request, event)
+
+
+def _set_funding(desk: Desk) -> Answer:
+    event = plan.FundingSet(
+        year=2021, federal_kopecks=49_500_000_00, regional_kopecks=2_605_300_00, document=BUDGET
+    )
+    return commands.on_plan(desk.tracking, desk.request, event)
+
+
+def _closing(label: str, day: date) -> Act:
+    return Act(
+        on=day,
+        about=label,
+        role="manager",
+        do=lambda desk: commands.close_period(
+            desk.tracking,
+            desk.request,
+            label,
+            approved_by="Генеральный директор АНО «ККЦРБ МКК»",
+            note=None,
+            table=desk.table,
+        ),
+    )

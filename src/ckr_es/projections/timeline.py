@@ -1,0 +1,67 @@
+"""All that is recorded about a participant, in order, with what was struck through and by what."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg.rows import class_row
+
+from ckr_es.projections.log import Session
+
+# Corrections are always of the same stream, so of the same participant; what is known later does not strike yet.
+# A record is struck when the chain of latest voids that begins with it is of odd length.
+TIMELINE = """
+    select e.event_id, e.type, e.position, e.stream_id as stream, e.effective_on, e.recorded_at, e.actor, e.role,
+           e.body, coalesce((
+               select jsonb_agg(jsonb_build_object(
+                   'event_id', c.event_id, 'position', c.position, 'kind',
+                   c.kind) order by c.position)
+               from (
+                   select event_id, position, 'voided_by' as kind
+                   from ckr.event where body ->> 'voids' = e.event_id::text
+                   union all
+                   select event_id, position, 'corrected_by'
+                   from ckr.event where body ->> 'corrects' = e.event_id::text
+               ) c where c.position <= %(position)s), '[]') as corrections,
+           (with recursive chain as (
+               (select v.event_id, 1 as length from ckr.event v
+                where v.body ->> 'voids' = e.event_id::text and v.position <= %(position)s
+                order by v.position desc limit 1)
+               union all
+               select w.event_id, c.length + 1
+               from chain c cross join lateral (
+                   select v.event_id from ckr.event v
+                   where v.body ->> 'voids' = c.event_id::text and v.position <= %(position)s
+                   order by v.position desc limit 1) w
+           )
+           select coalesce(max(length), 0) %% 2 = 1 from chain) as struck
+    from ckr.event e
+    where e.participant_id = %(participant_id)s and e.position > %(after)s and e.position <= %(position)s
+    order by e.position limit %(limit)s
+"""
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """`corrections` are {event_id, position, kind: voided_by | corrected_by}; `struck`: it is void as understood."""
+
+    event_id: UUID
+    type: str
+    position: int
+    stream: UUID
+    effective_on: date
+    recorded_at: datetime
+    actor: str
+    role: str
+    body: dict[str, Any]
+    corrections: list[dict[str, Any]]
+    struck: bool
+
+
+def timeline(
+    conn: Session, participant_id: UUID, position: int, *, after: int = 0, limit: int = 100
+) -> list[Moment]:
+    """The records of a participant and its cases up to `position`; `after` is the position of the last one seen."""
+    asked = {"participant_id": participant_id, "position": position, "after": after, "limit": limit}
+    with conn.cursor(row_factory=class_row(Moment)) as cursor:
+        return cursor.execute(TIMELINE, asked).fetchall()

@@ -1,0 +1,1 @@
+"""How events lie in PostgreSQL: the door, the ledger, the embedded server, the migrations."""

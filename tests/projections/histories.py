@@ -1,0 +1,365 @@
+"""Random histories that the aggregates allow, as lists of Recorded, and a fold of them that knows no ledger."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from ckr_es.aggregates import amend, cluster, participant, plan, service_case
+from ckr_es.aggregates.facts import Entry
+from ckr_es.rules import Refused
+from ckr_es.rules.calendar import quarter
+from ckr_es.rules.kpi_sets import Policy
+from ckr_es.rules.values import Agreement, Document
+from ckr_es.store.envelope import Recorded
+
+START, END = date(2020, 11, 1), date(2022, 3, 31)
+TODAY = date(2022, 6, 1)
+CODES = ("organic", "digital", "tourism")
+QUARTERS = ("2020-Q3", "2020-Q4", "2021-Q1", "2021-Q2", "2021-Q3", "2021-Q4", "2022-Q1")
+SERVICES = ("SVC.а", "SVC.б", "SVC.в")
+KINDS = {
+    "cluster": cluster.KIND,
+    "participant": participant.KIND,
+    "case": service_case.KIND,
+    "plan": plan.KIND,
+}
+DOCUMENT = Document(title="Решение")
+days = st.dates(START, END)
+# Many dates near each other and near the borders of years and quarters.
+near = st.sampled_from(
+    [date(2020, 12, 31), date(2021, 1, 1), date(2021, 3, 31), date(2021, 12, 31), date(2022, 1, 1)]
+)
+dates = st.one_of(days, near)
+
+
+class World:
+    """Records what the rules allow and leaves out what they refuse."""
+
+    def __init__(self, salt: int = 0) -> None:
+        self.salt = salt
+        self.records: list[Recorded] = []
+        self.streams: dict[UUID, list[Entry]] = {}
+        self.kinds: dict[UUID, str] = {}
+        self.owners: dict[UUID, UUID | None] = {}
+
+    def id(self, what: str, n: int) -> UUID:
+        return UUID(
+            int=(self.salt << 64)
+            + (["cluster", "participant", "case", "plan", "event"].index(what) << 32)
+            + n
+        )
+
+    def record(self, kind: str, stream_id: UUID, event: object, owner: UUID | None = None) -> Recorded:
+        position = len(self.records) + 1
+        entries = self.streams.setdefault(stream_id, [])
+        self.kinds[stream_id] = kind
+        self.owners.setdefault(stream_id, owner)
+        recorded = Recorded(
+            position=position,
+            event_id=self.id("event", position),
+            originator_id=stream_id,
+            originator_version=len(entries) + 1,
+            event=event,
+            recorded_at=datetime(2022, 6, 1, tzinfo=UTC) + timedelta(seconds=position),
+            actor="s-1",
+            role="operator",
+            correlation_id=UUID(int=0),
+            causation_id=None,
+            command_key=f"k-{position}",
+            effective_on=event.effective_on,
+            participant_id=self.owners[stream_id],
+            leaf=b"",
+        )
+        entries.append(Entry(recorded.event_id, event))
+        self.records.append(recorded)
+        return recorded
+
+    def state(self, stream_id: UUID):
+        return (
+            amend.fold(KINDS[self.kinds[stream_id]], self.streams[stream_id])
+            if stream_id in self.streams
+            else None
+        )
+
+    def happen(self, kind: str, stream_id: UUID, event: object, owner: UUID | None = None) -> None:
+        KINDS[kind].check(self.state(stream_id), event)
+        self.record(kind, stream_id, event, owner)
+
+    def propose(self, n: int, production: bool, day: date) -> None:
+        code = CODES[n]
+        event = cluster.Proposed(code=code, title=code, production=production, proposed_on=day)
+        self.happen("cluster", self.id("cluster", n), event)
+
+    def form(self, n: int, day: date) -> None:
+        event = cluster.Formed(formed_on=day, agreement=Agreement(number="1", date=day))
+        self.happen("cluster", self.id("cluster", n), event)
+
+    def dissolve(self, n: int, day: date) -> None:
+        self.happen("cluster", self.id("cluster", n), cluster.Dissolved(dissolved_on=day, reason="срок"))
+
+    def register(self, n: int, kind: str, day: date) -> None:
+        who = self.id("participant", n)
+        name = None if kind == "entrepreneur" else f"ООО Ёлка {n}"
+        inn = None if kind == "entrepreneur" else f"24000000{n:02}"
+        event = participant.Registered(kind=kind, registered_on=day, inn=inn, name=name)
+        self.happen("participant", who, event, who)
+
+    def of(self, n: int, event: object) -> None:
+        who = self.id("participant", n)
+        self.happen("participant", who, event, who)
+
+    def open(self, n: int, who: int, code: int, complex: bool, day: date) -> None:
+        """A case that stands decided, with its components."""
+        case_id, owner = self.id("case", n), self.id("participant", who)
+        opened = service_case.Opened(
+            participant_id=owner, cluster=CODES[code], complex=complex, applied_on=day
+        )
+        self.happen("case", case_id, opened, owner)
+        if complex:
+            self.happen("case", case_id, service_case.Scored(scored_on=day, score=70, conclusion="да"), owner)
+        for no, service in enumerate(SERVICES if complex else SERVICES[:1], 1):
+            component = service_case.ComponentAdded(
+                component_no=no,
+                service=service,
+                added_on=day,
+                mandatory=no < 3,
+                cost_kopecks=100,
+                participant_payment_kopecks=0,
+            )
+            self.happen("case", case_id, component, owner)
+        decided = service_case.EligibilityDecided(
+            decision="eligible", decided_on=day, rule_set="1", checks=()
+        )
+        self.happen("case", case_id, decided, owner)
+
+    def accept(self, n: int, no: int, day: date) -> None:
+        case_id = self.id("case", n)
+        if (case := self.state(case_id)) is not None:
+            act = {
+                "act_number": f"{n}-{no}",
+                "accepted_on": day,
+                "quantity": 1,
+                "unit": "шт",
+                "late_reason": None,
+            }
+            for event in case.accept(component_no=no, **act):
+                self.record("case", case_id, event)
+
+    def cancel(self, n: int, day: date) -> None:
+        self.happen("case", self.id("case", n), service_case.Cancelled(cancelled_on=day, reason="отказ"))
+
+    def set_plan(self, year: int, policy: Policy, value: int) -> None:
+        event = plan.PlanSet(
+            year=year,
+            kpi_set="2021",
+            values={"services": value, "sales": 0},
+            policy=policy,
+            document=DOCUMENT,
+        )
+        self.happen("plan", self.id("plan", year), event)
+
+    def correct(self, position: int, replacement: dict[str, object] | None) -> None:
+        target = self.records[position % len(self.records)]
+        stream_id = target.originator_id
+        history, kind = self.streams[stream_id], KINDS[self.kinds[stream_id]]
+        for event in amend.amend(kind, history, target.event_id, "ошибка", replacement, TODAY, None):
+            self.record(self.kinds[stream_id], stream_id, event)
+        if self.kinds[stream_id] == "case":
+            for event in service_case.settle(self.streams[stream_id], None):
+                self.record("case", stream_id, event)
+
+
+def _redated(world: World, position: int, day: date, n: int) -> None:
+    """The same record on another day, in another quarter, cluster or amount: whatever it has."""
+    fact = world.records[position % len(world.records)].event
+    fact = getattr(fact, "replacement", fact)
+    names = set(fact.__struct_fields__)
+    replacement: dict[str, object] = {}
+    for name in names & {
+        "formed_on", "dissolved_on", "joined_on", "left_on", "accepted_on", "launched_on", "applied_on", "decided_on"
+    }:  # fmt: skip
+        replacement[name] = day.isoformat()
+    if "quarter" in names:
+        replacement["quarter"] = QUARTERS[n % len(QUARTERS)]
+    for name in names & {"headcount", "jobs_created", "amount_kopecks"}:
+        replacement[name] = n
+    if "cluster" in names and n % 3 == 0:
+        replacement["cluster"] = CODES[n % len(CODES)]
+    if "production" in names:
+        replacement["production"] = bool(n % 2)
+    if "markets" in names:
+        replacement["markets"] = ["foreign"]
+    if "policy" in names:
+        replacement["values"] = {"services": n}
+    if replacement:
+        world.correct(position, replacement)
+
+
+_clusters, _participants, _cases = st.integers(0, 2), st.integers(0, 3), st.integers(0, 4)
+_numbers = st.integers(0, 40)
+_policies = st.builds(
+    Policy,
+    complex_in_services=st.sampled_from(["components", "once", "none"]),
+    jobs_method=st.sampled_from(["declared", "growth"]),
+    centre_created_on=st.sampled_from([None, date(2020, 5, 1), date(2021, 2, 1)]),
+)
+_markets = st.sampled_from([("russian",), ("foreign",), ("russian", "foreign")])
+
+
+def _joined(w: World, who: int, code: int, day: date) -> None:
+    w.of(who, participant.JoinedCluster(cluster=CODES[code], joined_on=day))
+
+
+def _left(w: World, who: int, code: int, day: date) -> None:
+    w.of(who, participant.LeftCluster(cluster=CODES[code], left_on=day, reason="сам"))
+
+
+def _jobs(w: World, who: int, label: str, headcount: int, jobs: int) -> None:
+    w.of(who, participant.JobsReported(quarter=label, headcount=headcount, jobs_created=jobs, evidence="РСВ"))
+
+
+def _sales(w: World, who: int, label: str, amount: int) -> None:
+    w.of(who, participant.SalesReported(quarter=label, amount_kopecks=amount * 12_345, evidence="отчёт"))
+
+
+def _launched(w: World, who: int, markets: tuple[str, ...], day: date) -> None:
+    event = participant.ProductLaunched(
+        title=f"товар {day}", markets=markets, launched_on=day, case_id=w.id("case", 0), evidence="да"
+    )
+    w.of(who, event)
+
+
+_quarters = st.sampled_from(QUARTERS)
+_positions = st.integers(0, 500)
+MOVES = st.one_of(
+    st.tuples(st.just(World.form), _clusters, dates),
+    st.tuples(st.just(World.dissolve), _clusters, dates),
+    st.tuples(st.just(_joined), _participants, _clusters, dates),
+    st.tuples(st.just(_joined), _participants, _clusters, dates),
+    st.tuples(st.just(_left), _participants, _clusters, dates),
+    st.tuples(st.just(_jobs), _participants, _quarters, _numbers, _numbers),
+    st.tuples(st.just(_jobs), _participants, _quarters, _numbers, _numbers),
+    st.tuples(st.just(_sales), _participants, _quarters, _numbers),
+    st.tuples(st.just(_launched), _participants, _markets, dates),
+    st.tuples(st.just(World.accept), _cases, st.integers(1, 3), dates),
+    st.tuples(st.just(World.accept), _cases, st.integers(1, 3), dates),
+    st.tuples(st.just(World.accept), _cases, st.integers(1, 3), dates),
+    st.tuples(st.just(World.cancel), _cases, dates),
+    st.tuples(st.just(World.set_plan), st.integers(2020, 2022), _policies, _numbers),
+    st.tuples(st.just(World.correct), _positions, st.none()),
+    st.tuples(st.just(World.correct), _positions, st.none()),
+    st.tuples(st.just(_redated), _positions, dates, _numbers),
+    st.tuples(st.just(_redated), _positions, dates, _numbers),
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn, salt: int = 0) -> list[Recorded]:
+    world = World(salt)
+    moves: list[tuple[object, ...]] = [(World.propose, n, n != 1, START) for n in range(3)]
+    moves += [(World.register, n, "entrepreneur" if n == 2 else "legal_entity", START) for n in range(4)]
+    moves += [(World.open, n, n % 4, n % 3, n in (1, 3), START) for n in range(5)]
+    moves += draw(st.lists(MOVES, min_size=5, max_size=60))
+    for move, *arguments in moves:
+        try:
+            move(world, *arguments)
+        except Refused:
+            continue
+    return world.records
+
+
+def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, object]:
+    """The table of architecture, section 7, read aloud: understood facts known at `position`, counted on `as_of`."""
+    streams: dict[UUID, list[Entry]] = defaultdict(list)
+    for r in records:
+        if r.position <= position:
+            streams[r.originator_id].append(Entry(r.event_id, r.event))
+    first = date(as_of.year, 1, 1)
+    clusters: dict[str, tuple[bool, date, date]] = {}
+    policy = Policy()
+    acceptances, completions, products, members, jobs, sales = [], [], [], [], {}, {}
+    for stream_id, entries in streams.items():
+        code = production = None
+        formed = dissolved = date.max
+        joined: list[list[object]] = []
+        for _, e in amend.understood(entries):
+            match e:
+                case cluster.Proposed():
+                    code, production = e.code, e.production
+                case cluster.Formed():
+                    formed = e.formed_on
+                case cluster.Dissolved():
+                    dissolved = e.dissolved_on
+                case participant.JoinedCluster():
+                    joined.append([stream_id, e.cluster, e.joined_on, date.max])
+                case participant.LeftCluster():
+                    for m in joined:
+                        if m[1] == e.cluster and m[3] == date.max:
+                            m[3] = e.left_on
+                case participant.JobsReported():
+                    jobs[stream_id, e.quarter] = e
+                case participant.SalesReported():
+                    sales[stream_id, e.quarter] = e
+                case participant.ProductLaunched():
+                    products.append(e)
+                case service_case.ServiceAccepted():
+                    acceptances.append(e)
+                case service_case.Completed():
+                    completions.append(e)
+                case plan.PlanSet() if e.year == as_of.year:
+                    policy = e.policy
+        members += joined
+        if code is not None:
+            clusters[code] = (production, formed, dissolved)
+
+    def in_year(day: date) -> bool:
+        return first <= day <= as_of
+
+    def member(who: UUID) -> bool:
+        year = [first + timedelta(days=n) for n in range((as_of - first).days + 1)]
+        return any(
+            m[2] <= day < m[3] and m[1] in clusters and clusters[m[1]][1] <= day < clusters[m[1]][2]
+            for m in members
+            if m[0] == who
+            for day in year
+        )
+
+    population = {who for who, _ in [*jobs, *sales] if member(who)}
+    ours = [(who, q) for who, q in jobs if who in population and in_year(quarter(q).last)]
+    if policy.jobs_method == "declared":
+        created = sum(jobs[key].jobs_created for key in ours)
+    else:
+        created = 0
+        for who in {who for who, _ in ours}:
+            known = sorted(q for w, q in ours if w == who)
+            base = jobs.get((who, f"{as_of.year - 1}-Q4"), jobs[who, known[0]]).headcount
+            created += max(0, jobs[who, known[-1]].headcount - base)
+    sold = sum(
+        sales[who, q].amount_kopecks for who, q in sales if who in population and in_year(quarter(q).last)
+    )
+    accepted = [e for e in acceptances if in_year(e.accepted_on)]
+    completed = [e for e in completions if in_year(e.completed_on)]
+    plain = [e for e in accepted if not e.complex]
+    services = {
+        "components": len(accepted),
+        "once": len(plain) + len(completed),
+        "none": len(plain),
+    }[policy.complex_in_services]
+    launched = [e for e in products if in_year(e.launched_on)]
+    there = [production for production, formed, dissolved in clusters.values() if formed <= as_of < dissolved]
+    applies = policy.centre_created_on is None or policy.centre_created_on < first
+    return {
+        "clusters": len(there),
+        "clusters_production": sum(there),
+        "services": services,
+        "complex_services": len(completed),
+        "supported_smes": len({e.participant_id for e in accepted}),
+        "jobs_created": created if applies else None,
+        "sales": Decimal(sold) / 100_000 if applies else None,
+        "new_products": len(launched),
+        "new_products_russian": sum("russian" in e.markets for e in launched),
+        "new_products_foreign": sum("foreign" in e.markets for e in launched),
+    }

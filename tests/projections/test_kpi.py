@@ -1,0 +1,82 @@
+"""The ledger's lines, summed in Python, against a fold that reads the history aloud."""
+
+from collections import Counter, defaultdict
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from projections.histories import dates, figures, histories
+
+from ckr_es.projections.kpi import Ledger
+from ckr_es.projections.plans import Plans
+from ckr_es.projections.sheet import Sheet
+from ckr_es.rules.kpi_sets import KPI_SETS, Policy, applicable, measures
+
+SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def summed(lines, records, as_of, position):
+    """The table from lines alone; the policy is that of the latest plan known, as the fold finds it."""
+    from projections.histories import Entry, amend, plan
+
+    policy = Policy()
+    streams = defaultdict(list)
+    for r in records:
+        if r.position <= position:
+            streams[r.originator_id].append(Entry(r.event_id, r.event))
+    for entries in streams.values():
+        for _, e in amend.understood(entries):
+            if isinstance(e, plan.PlanSet) and e.year == as_of.year:
+                policy = e.policy
+    totals = Counter()
+    for line in lines:
+        if line.position <= position and line.day <= as_of:
+            totals[line.kpi, "stock"] += line.n
+            if line.day >= date(as_of.year, 1, 1):
+                totals[line.kpi, "flow"] += line.n
+    table = {}
+    for row in KPI_SETS["2021"]:
+        n = sum(totals[kpi, "stock" if row.stock else "flow"] for kpi in measures(row, policy))
+        table[row.kpi] = n if applicable(row, policy, as_of.year) else None
+    if table["sales"] is not None:
+        from ckr_es.rules.money import thousand_roubles
+
+        table["sales"] = thousand_roubles(table["sales"])
+    return table
+
+
+@SLOW
+@given(histories(), st.data())
+def test_lines_sum_to_the_figures_on_any_day_at_any_position(records, data):
+    ledger = Ledger()
+    lines = [line for r in records for line in ledger.apply(r)]
+    for _ in range(6):
+        as_of, position = data.draw(dates), data.draw(st.integers(0, len(records)))
+        assert summed(lines, records, as_of, position) == figures(records, as_of, position)
+
+
+@SLOW
+@given(histories())
+def test_no_fact_is_counted_twice_and_nothing_empty_is_posted(records):
+    ledger = Ledger()
+    counted = Counter()
+    for r in records:
+        for line in ledger.apply(r):
+            assert line.n != 0
+            assert (line.position, line.event_id) == (r.position, r.event_id)
+            counted[line.fact_id, line.kpi, line.day, line.cluster, line.participant_id, line.case_id] += (
+                line.n
+            )
+    standing = Counter((key[0], key[1]) for key, n in counted.items() if n)
+    assert all(times == 1 for times in standing.values())
+
+
+@SLOW
+@given(histories())
+def test_a_plan_has_one_version_at_a_time(records):
+    plans, sheet = Plans(), Sheet()
+    for r in records:
+        if type(r.event).__module__.endswith("plan"):
+            plans.post(r, sheet)
+    rows = sheet._rows["plan"]
+    assert all(known_from < known_to for _, known_from, known_to, *_ in rows)

@@ -1,0 +1,116 @@
+"""Rebuilt = live: beside it, from the log alone, compared both ways, and switched under readers."""
+
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from projections.conftest import project, projector, reader, record, store
+from projections.histories import END, START, World, figures, histories
+
+from ckr_es.projections import kpi_reads
+from ckr_es.projections.follower import Follower, await_position
+from ckr_es.projections.rebuild import rebuild
+from ckr_es.rules import Unknown
+from ckr_es.store.recorder import Recorder
+
+IN_SQL = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+NAMES = ("kpi", "directory")
+
+
+@IN_SQL
+@given(histories(), st.sampled_from([1, 2, 7, 1_000]))
+def test_the_rebuilt_tables_are_the_live_ones(databases, records, most):
+    with databases() as database:
+        record(database, records)
+        project(database, most)
+        for name in NAMES:
+            told = []
+            rebuilt = rebuild(name, database, lambda done, of, told=told: told.append((done, of)))
+            assert rebuilt.differences == ()
+            assert rebuilt.switched
+            assert (rebuilt.position, told[-1]) == (len(records), (len(records), len(records)))
+        with reader(database) as conn:
+            table = kpi_reads.table(conn, END, len(records))
+            assert {r["kpi"]: r["actual"] for r in table.rows} == figures(records, END, len(records))
+
+
+def some():
+    w = World()
+    w.propose(0, True, START)
+    w.form(0, START)
+    for who in range(4):
+        w.register(who, "legal_entity", START)
+    for case in range(60):
+        w.open(case, case % 4, 0, False, START)
+        w.accept(case, 1, START)
+    return w.records
+
+
+def test_a_difference_is_told_and_not_switched_unless_accepted(databases):
+    records = some()
+    with databases() as database:
+        record(database, records[:20])
+        project(database)
+        with projector(database) as conn:
+            conn.execute("update kpi.line set n = n + 1 where kpi = 'clusters'")
+        rebuilt = rebuild("kpi", database)
+        (difference,) = rebuilt.differences
+        assert (difference.table, difference.only_live, difference.only_rebuilt) == ("line", 1, 1)
+        assert not rebuilt.switched
+        with reader(database) as conn:
+            assert kpi_reads.table(conn, START, 20).rows[0]["actual"] == 2
+        accepted = rebuild("kpi", database, accept_differences=True)
+        assert accepted.switched
+        with reader(database) as conn:
+            assert kpi_reads.table(conn, START, 20).rows[0]["actual"] == 1
+        assert rebuild("kpi", database, shadow_only=True).switched is False
+        with projector(database) as conn:
+            schemas = conn.execute(
+                "select nspname from pg_namespace where nspname like 'kpi%' order by 1"
+            ).fetchall()
+        assert schemas == [("kpi",), ("kpi_shadow",)]
+        with pytest.raises(Unknown):
+            rebuild("nonsense", database)
+
+
+def test_a_rebuild_under_writers_followers_and_readers(databases):
+    records = some()
+    with databases() as database, Recorder(database, 2) as recorder:
+        follower = Follower(database)
+        follower.start()
+        broken: list[BaseException] = []
+        done = threading.Event()
+
+        def write():
+            for r in records:
+                store(recorder, r)
+
+        def read():
+            try:
+                with reader(database) as conn:
+                    await_position(conn, ["kpi"], 2, 10)
+                    while not done.is_set():
+                        assert kpi_reads.table(conn, START, 2).rows[0]["actual"] == 1
+            except BaseException as error:  # noqa: BLE001 (told to the test)
+                broken.append(error)
+
+        threads = [threading.Thread(target=write), threading.Thread(target=read)]
+        for thread in threads:
+            thread.start()
+        try:
+            while threads[0].is_alive():
+                for name in NAMES:
+                    rebuilt = rebuild(name, database)
+                    assert rebuilt.differences == ()
+                    assert rebuilt.switched
+        finally:
+            threads[0].join()
+            done.set()
+            threads[1].join()
+        assert broken == []
+        with reader(database) as conn:
+            await_position(conn, NAMES, len(records), 10)
+        follower.stop()
+        for name in NAMES:
+            assert rebuild(name, database).differences == ()
