@@ -157,7 +157,9 @@ def test_a_poisoned_projection_stops_alone_and_says_where(databases):
         # A new process tries again: here, one whose program does not hear such events.
         unhearing = msgspec.structs.replace(KPI, unheard=[*KPI.unheard, "participant.jobs-reported"])
         with following(database, unhearing), reader(database) as conn:
-            await_position(conn, ["kpi"], at + 1, 5)
+            wait(
+                lambda: {p.name: (p.status, p.position) for p in reached(conn)}["kpi"] == ("running", at + 1)
+            )
 
 
 def test_an_event_nobody_knows_stops_whoever_might_have_to_hear_it(databases):

@@ -160,9 +160,7 @@ def _wrong(name: str, code: str, detail: str) -> Invalid:
     return Invalid(code, detail, [Problem(f"/{name}", code, detail)])
 
 
-async def refuse_unknown_query(
-    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
-) -> None:
+async def refuse_unknown_query(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """A misspelt filter must not silently answer another question."""
     known = connection.app.state.query_names[connection.route_handler.handler_id]
     problems = [

@@ -17,6 +17,7 @@ from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.reads import Cursor, Limit, Reader
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import correct, decide_eligibility, on_case, open_case
+from ckr_es.projections.directory_reads import CaseStatus
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.money import Kopecks
 from ckr_es.rules.values import Code, Number, ServiceCode, Text
@@ -219,7 +220,7 @@ class CaseController(Controller):
         cursor: Cursor = None,
         participant_id: Annotated[UUID | None, QueryParameter(required=False)] = None,
         cluster: Annotated[str | None, QueryParameter(required=False)] = None,
-        status: Annotated[str | None, QueryParameter(required=False)] = None,
+        status: Annotated[CaseStatus | None, QueryParameter(required=False)] = None,
         complex: Annotated[bool | None, QueryParameter(required=False)] = None,
     ) -> dict[str, Any]:
         """Cases as of a day, as known at a position, by participant, cluster, status, kind."""

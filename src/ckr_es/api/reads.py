@@ -20,8 +20,10 @@ from ckr_es.api.asked import Travel, instant
 from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.commands import Snapshot, assess
-from ckr_es.projections import directory, kpi_reads, timeline
-from ckr_es.projections.follower import await_position, reached
+from ckr_es.projections import directory_reads as directory
+from ckr_es.projections import kpi_reads, timeline
+from ckr_es.projections.follower import await_position
+from ckr_es.projections.projection import reached
 from ckr_es.rules import Invalid, Problem, Unknown, calendar
 from ckr_es.store import log
 from ckr_es.store.database import Pool
@@ -94,12 +96,10 @@ class Reader:
         moment = self._moment(when)
         after = _decoded(cursor, int) if cursor else 0
         with self._pool.connection() as conn:
-            if participant_id is not None:
-                found = timeline.of_participant(conn, participant_id, moment.position, after, limit + 1)
-            else:
-                assert stream is not None
-                found = timeline.of_stream(conn, stream, moment.position, after, limit + 1)
-        return {"meta": moment.meta(), **_page(found, limit, lambda last: last["position"])}
+            found = timeline.timeline(
+                conn, participant_id, moment.position, stream_id=stream, after=after, limit=limit + 1
+            )
+        return {"meta": moment.meta(), **_page(found, limit, lambda last: last.position)}
 
     # one stream
 
@@ -160,23 +160,11 @@ class Reader:
     # lists
 
     def clusters(self, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
-        return self._listed(
-            when,
-            limit,
-            cursor,
-            lambda conn, m, after: directory.clusters(
-                conn, m.as_of, m.position, after=after, limit=limit + 1, code=self._cluster
-            ),
-        )
+        return self._listed(when, directory.clusters, tuple[str], limit, cursor, code=self._cluster)
 
     def members(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
         return self._listed(
-            when,
-            limit,
-            cursor,
-            lambda conn, m, after: directory.members(
-                conn, code, m.as_of, m.position, after=after, limit=limit + 1
-            ),
+            when, directory.participants, tuple[UUID], limit, cursor, cluster=code, include_persons=True
         )
 
     def participants(
@@ -191,22 +179,18 @@ class Reader:
         kind: str | None,
         persons: bool,
     ) -> dict[str, Any]:
+        """`persons`: natural persons are searched too; without a search they are always listed."""
         return self._listed(
             when,
+            directory.participants,
+            tuple[UUID],
             limit,
             cursor,
-            lambda conn, m, after: directory.participants(
-                conn,
-                m.as_of,
-                m.position,
-                after=after,
-                limit=limit + 1,
-                q=q,
-                inn=inn,
-                cluster=cluster or self._cluster,
-                kind=kind,
-                search_persons=persons,
-            ),
+            q=q,
+            inn=inn,
+            cluster=self._own(cluster),
+            kind=kind,
+            include_persons=persons or (q is None and inn is None),
         )
 
     def cases(
@@ -217,41 +201,37 @@ class Reader:
         *,
         participant_id: UUID | None,
         cluster: str | None,
-        status: str | None,
+        status: directory.CaseStatus | None,
         complex: bool | None,
     ) -> dict[str, Any]:
-        if cluster is not None and not self.sees(cluster):
-            raise Unknown("not-found", "Кластер не найден")
         return self._listed(
             when,
+            directory.cases,
+            tuple[date, UUID],
             limit,
             cursor,
-            lambda conn, m, after: directory.cases(
-                conn,
-                m.as_of,
-                m.position,
-                after=after,
-                limit=limit + 1,
-                participant_id=participant_id,
-                cluster=cluster or self._cluster,
-                status=status,
-                complex=complex,
-            ),
+            participant_id=participant_id,
+            cluster=self._own(cluster),
+            status=status,
+            complex=complex,
         )
 
-    def _listed(self, when: Travel, limit: int, cursor: str | None, read: Any) -> dict[str, Any]:
+    def _own(self, cluster: str | None) -> str | None:
+        if cluster is not None and not self.sees(cluster):
+            raise Unknown("not-found", "Кластер не найден")
+        return cluster or self._cluster
+
+    def _listed(
+        self, when: Travel, read: Any, key: Any, limit: int, cursor: str | None, **filters: Any
+    ) -> dict[str, Any]:
         moment = self._moment(when, "directory")
-        after = _decoded(cursor, list) if cursor else None
+        after = _decoded(cursor, key) if cursor else None
         with self._pool.connection() as conn:
-            found = read(conn, moment, after)
-        keys = [item.pop("cursor") for item in found]
-        items = found[:limit]
-        more = len(found) > limit
-        return {
-            "meta": moment.meta(),
-            "items": items,
-            "next_cursor": _encoded(keys[limit - 1]) if more else None,
-        }
+            page: directory.Page = read(
+                conn, moment.as_of, moment.position, after=after, limit=limit, **filters
+            )
+        following = _encoded(page.next) if page.next else None
+        return {"meta": moment.meta(), "items": page.items, "next_cursor": following}
 
     # figures
 
@@ -361,7 +341,10 @@ class Reader:
             found = reached(conn)
         head = self._tracking.recorder.head()
         shown = ("name", "position", "status", *(("error", "error_position") if errors else ()))
-        return {"head_position": head, "projections": [{key: getattr(p, key) for key in shown} for p in found]}
+        return {
+            "head_position": head,
+            "projections": [{key: getattr(p, key) for key in shown} for p in found],
+        }
 
     def _moment(self, when: Travel, *projections: str) -> Moment:
         """Resolves what is known, and waits for the projections to be there (at most 2 s, else 503)."""

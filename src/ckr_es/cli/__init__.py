@@ -74,9 +74,9 @@ def _usage(error: click.ClickException) -> str:
         case click.NoSuchOption():
             return f"нет параметра {error.option_name}; смотрите --help"
         case click.MissingParameter() if error.param is not None:
-            return f"не указано {error.param.get_error_hint(error.ctx)}"  # type: ignore[arg-type]  # any context will do
+            return f"не указано {error.param.get_error_hint(error.ctx)}"
         case click.BadParameter() if error.param is not None:
-            hint = error.param.get_error_hint(error.ctx)  # type: ignore[arg-type]
+            hint = error.param.get_error_hint(error.ctx)
             return f"{hint}: {_reason(error)}"
         case click.UsageError() if name == "NoSuchCommand":
             return f"нет команды {getattr(error, 'command_name', '')}; смотрите --help"
@@ -99,6 +99,7 @@ def _expected(error: Exception) -> str | None:
     """The Russian line for what can go wrong with settings, servers and requests; None for a fault of ours."""
     import psycopg
 
+    from ckr_es.projections.follower import ProjectionBehind
     from ckr_es.rules import Refused
     from ckr_es.store.embedded import EmbeddedServerError
     from ckr_es.store.keys import KeyRefused
@@ -110,6 +111,10 @@ def _expected(error: Exception) -> str | None:
             return str(error)
         case Refused():
             return error.detail
+        case ProjectionBehind():
+            stopped = error.status == "stopped"
+            why = "остановлена, см. «ckr projections status»" if stopped else "не догнала журнал"
+            return f"Проекция {error.name} {why}: позиция {error.reached}, нужна {error.wanted}."
         case psycopg.OperationalError():
             return f"База данных недоступна: {error}"
         case psycopg.errors.InsufficientPrivilege():

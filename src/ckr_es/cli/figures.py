@@ -1,5 +1,6 @@
 """`ckr kpi`: the KPI table for any day, as known at any moment."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -79,8 +80,10 @@ def following(database: "Database") -> Iterator["Session"]:
     import psycopg
     from psycopg.rows import tuple_row
 
+    from ckr_es import logs
     from ckr_es.projections.follower import Follower
 
+    logs.configure()
     follower = Follower(database)
     follower.start()
     try:
@@ -102,15 +105,17 @@ def catch_up(conn: "Session", names: Sequence[str], position: int) -> None:
             raise
     else:
         return
+    deadline = time.monotonic() + PATIENCE
     with progress("Проекции догоняют журнал") as moved:
-        for _ in range(int(PATIENCE)):
+        while True:
             moved(min((r.position for r in reached(conn) if r.name in names), default=0), position, "")
             try:
-                return await_position(conn, names, position, 1.0)
+                await_position(conn, names, position, 0.5)
             except ProjectionBehind as behind:
-                if behind.status == "stopped":
+                if behind.status == "stopped" or time.monotonic() > deadline:
                     raise
-        await_position(conn, names, position, 0.0)
+            else:
+                return
 
 
 def _head(conn: "Session") -> int:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from ckr_es.cli.terminal import as_json, existing_database, help_option, note, put_json, ready_database, table
+from ckr_es.cli.terminal import (
+    as_json,
+    existing_database,
+    help_option,
+    note,
+    progress,
+    put_json,
+    ready_database,
+    table,
+)
 
 if TYPE_CHECKING:
     from ckr_es.store.keys import Conn
@@ -131,7 +140,71 @@ def as_migrator(conninfo: str) -> Iterator["Conn"]:
         yield conn
 
 
-@click.group(short_help="Проекции.")
+@click.group(short_help="Проекции: где стоят, заполнить заново.")
 @help_option
 def projections() -> None:
-    """Проекции."""
+    """Таблицы для чтения, которые следуют за журналом и в любой момент получаются из него заново."""
+
+
+@projections.command(short_help="Где стоит каждая проекция.")
+@as_json
+def status(as_json: bool) -> None:
+    """Позиция каждой проекции и журнала; код выхода 1, если какая-то остановлена."""
+    import psycopg
+
+    from ckr_es.projections.projection import reached
+
+    with existing_database() as database, psycopg.connect(database.conninfo("ckr_reader")) as conn:
+        found = reached(conn)
+    if as_json:
+        names = ("name", "status", "position", "head", "version", "error", "error_position")
+        put_json({"items": [{name: getattr(p, name) for name in names} for p in found]})
+    else:
+        rows = (
+            (p.name, p.status, str(p.position), str(p.head - p.position), str(p.version), p.error or "")
+            for p in found
+        )
+        columns = ("Проекция", "Состояние", "Позиция", "Отстаёт на", "Версия", "Ошибка")
+        table(columns, rows, right="Позиция Версия")
+    if any(p.status == "stopped" for p in found):
+        sys.exit(1)
+
+
+@projections.command(short_help="Заполнить проекцию заново по журналу.")
+@click.argument("name", metavar="ИМЯ")
+@click.option("--shadow", is_flag=True, help="Заполнить рядом и сравнить, живую не заменять.")
+@click.option("--accept-differences", is_flag=True, help="Заменить живую, даже если таблицы различаются.")
+@as_json
+def rebuild(name: str, shadow: bool, accept_differences: bool, as_json: bool) -> None:
+    """Заполнить проекцию рядом с живой, сравнить обе и заменить живую.
+
+    Читатели не ждут. Если таблицы различаются, замены нет (см. --accept-differences), а код выхода 1.
+    """
+    from ckr_es.projections import rebuild as again
+
+    with existing_database() as database, progress(f"Проекция {name}") as moved:
+        done = again.rebuild(
+            name,
+            database,
+            lambda at, upto: moved(at, upto, ""),
+            shadow,
+            accept_differences=accept_differences,
+        )
+    if as_json:
+        differences = [
+            {"table": d.table, "only_live": d.only_live, "only_rebuilt": d.only_rebuilt}
+            for d in done.differences
+        ]
+        shown = {"name": name, "position": done.position, "rows": done.rows, "switched": done.switched}
+        put_json({**shown, "differences": differences})
+    else:
+        for d in done.differences:
+            note(f"{d.table}: только в живой строк {d.only_live}, только в новой {d.only_rebuilt}")
+            for side, sample in (("живая", d.sample_live), ("новая", d.sample_rebuilt)):
+                for row in sample[:3]:
+                    note(f"  {side}: {row}")
+        what = "заменена" if done.switched else "не заменена"
+        same = f"различаются таблицы: {len(done.differences)}" if done.differences else "различий нет"
+        print(f"Проекция {name} заполнена до позиции {done.position} ({done.rows} строк), {same}; {what}.")
+    if done.differences and not done.switched:
+        sys.exit(1)

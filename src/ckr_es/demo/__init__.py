@@ -11,9 +11,10 @@ from ckr_es.aggregates import participant
 from ckr_es.api.reads import Reader
 from ckr_es.application import ServiceTracking
 from ckr_es.demo import amends, centre, reports, services
+from ckr_es.demo.applications import Application, applications
 from ckr_es.demo.desk import CENTRE, Act, Numbered, numbered, play
 from ckr_es.demo.firms import CLUSTERS, Firm, firms, workday
-from ckr_es.demo.services import Application, on_firm
+from ckr_es.demo.services import on_firm
 from ckr_es.projections.follower import await_position
 from ckr_es.rules.values import Agreement
 
@@ -28,7 +29,7 @@ def year(seed: int = SEED) -> list[Numbered]:
     """Every act of the year with its key, by lanes: the centre's, and one for each firm."""
     rng = Random(seed)  # noqa: S311 (a story, not a secret)
     members = firms(rng)
-    asked = amends.entered_late(services.applications(rng, members))
+    asked = amends.entered_late(applications(rng, members))
     left = _leaving(rng, asked)
     lanes: defaultdict[str, list[Act]] = defaultdict(list)
     lanes[CENTRE] = list(centre.acts())

@@ -11,28 +11,28 @@ from ckr_es import commands
 from ckr_es.aggregates import participant, service_case
 from ckr_es.aggregates.facts import Kind
 from ckr_es.application import Answer
+from ckr_es.demo.applications import Application
 from ckr_es.demo.desk import Act, Desk
-from ckr_es.demo.services import Application
 
 Q1: Final = (date(2021, 1, 1), date(2021, 3, 31))
 Q2: Final = (date(2021, 4, 1), date(2021, 6, 30))
 Q3: Final = (date(2021, 7, 1), date(2021, 9, 30))
 CHECKED: Final = "Внутренняя проверка первичных документов"
-VOIDED: Final = 2  # acceptances
 
 
 def entered_late(asked: Sequence[Application]) -> list[Application]:
     """Three acts of closed quarters that reach the system after them."""
-    days = {}
-    for between, since, day in (
-        (Q1, date(2021, 3, 10), date(2021, 5, 18)),
-        (Q3, date(2021, 8, 30), date(2021, 11, 15)),
-        (Q3, date(2021, 9, 8), date(2021, 11, 15)),
-    ):
-        late = _pick(
+    days: dict[str, date] = {}
+
+    def late(between: tuple[date, date], since: date, day: date) -> None:
+        found = _pick(
             asked, lambda a: not a.complex and a.number not in days and _within(a.last_act, between, since)
         )
-        days[late.number] = day
+        days[found.number] = day
+
+    late(Q1, date(2021, 3, 10), date(2021, 5, 18))
+    late(Q3, date(2021, 8, 30), date(2021, 11, 15))
+    late(Q3, date(2021, 9, 8), date(2021, 11, 15))
     return [replace(a, entered_late=days.get(a.number)) for a in asked]
 
 

@@ -11,7 +11,7 @@ from ckr_es.rules import okved
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
-    """`formed_on` None: only proposed. Names are made of `first` and `second`; `asks` are the services it wants most."""
+    """`formed_on` None: only proposed. Names are made of `first` and `second`; `asks`: services it wants."""
 
     code: str
     title: str
@@ -167,7 +167,7 @@ def _firm(rng: Random, cluster: Cluster, name: str, person: bool, numbers: set[s
     main = rng.choice(cluster.trades)
     others = [code for code in cluster.trades if code != main and okved.match(code) is None]
     category: Literal["micro", "small", "medium"] = (
-        "micro" if person else rng.choices(("micro", "small", "medium"), (80, 18, 2))[0]  # type: ignore[assignment]
+        "micro" if person else rng.choices(("micro", "small", "medium"), (80, 18, 2))[0]
     )
     most = {"micro": 9, "small": 60, "medium": 140}[category]
     phone = f"+7 391 2{rng.randrange(10**6):06}"

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from ckr_es import commands
 from ckr_es.aggregates import participant
 from ckr_es.application import Answer
+from ckr_es.demo.applications import Application
 from ckr_es.demo.desk import Act, Desk
 from ckr_es.demo.firms import Firm, workday
-from ckr_es.demo.services import Application, on_firm
+from ckr_es.demo.services import on_firm
 from ckr_es.rules import calendar
 
 JOBS: Final = 17

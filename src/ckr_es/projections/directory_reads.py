@@ -61,7 +61,7 @@ def participants(
     `q` finds part of a name, whatever the case, ё as е; `cluster` its members on `as_of`. Without `include_persons`
     entrepreneurs are rows without inn, ogrn, name and contacts, last of all and not to be found by them.
     """
-    nameless, name_key, last_id = after or (False, "", UUID(int=0))
+    (last_id,) = after or (None,)
     asked = {
         "as_of": as_of,
         "position": position,
@@ -70,12 +70,10 @@ def participants(
         "inn": inn,
         "cluster": cluster,
         "kind": kind,
-        "nameless": nameless,
-        "name_key": name_key,
         "last_id": last_id,
     }
     statement = PARTICIPANTS_WITH_PERSONS if include_persons else PARTICIPANTS
-    return _page(conn, statement, asked, ("nameless", "name_key", "id"), limit)
+    return _page(conn, statement, asked, ("id",), limit)
 
 
 def members(

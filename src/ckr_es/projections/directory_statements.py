@@ -21,17 +21,19 @@ CLUSTERS = """
     order by code collate "C" limit %(limit)s
 """
 
+# The key of a page is an id alone: a name, which may be a person's, must not stand in a cursor and so in a URL.
 _PARTICIPANTS = SQL("""
+    with p as (
+        select *, name is null as nameless, coalesce(replace(lower(name), 'ё', 'е'), '') as name_key
+        from ({named}) n
+    )
     select p.*, coalesce((
         select jsonb_agg(jsonb_build_object('cluster', m.cluster, 'joined_on', m.joined_on, 'left_on',
                          case when m.left_on <= %(as_of)s then m.left_on end) order by m.joined_on, m.cluster)
         from directory.membership m
         where m.participant_id = p.id and m.joined_on <= %(as_of)s
           and m.known_from <= %(position)s and (m.known_to is null or %(position)s < m.known_to)), '[]') as memberships
-    from (
-        select *, name is null as nameless, coalesce(replace(lower(name), 'ё', 'е'), '') as name_key
-        from ({named}) n
-    ) p
+    from p
     where registered_on <= %(as_of)s
       and (%(id)s::uuid is null or id = %(id)s)
       and (%(kind)s::text is null or kind = %(kind)s)
@@ -43,8 +45,8 @@ _PARTICIPANTS = SQL("""
           where m.participant_id = p.id and m.cluster = %(cluster)s
             and m.joined_on <= %(as_of)s and (m.left_on is null or %(as_of)s < m.left_on)
             and m.known_from <= %(position)s and (m.known_to is null or %(position)s < m.known_to)))
-      and (nameless, name_key collate "C", id)
-        > (%(nameless)s::boolean, %(name_key)s::text collate "C", %(last_id)s::uuid)
+      and (%(last_id)s::uuid is null or (nameless, name_key collate "C", id) > (
+          select l.nameless, l.name_key collate "C", l.id from p l where l.id = %(last_id)s))
     order by nameless, name_key collate "C", id limit %(limit)s
 """)
 PARTICIPANTS = _PARTICIPANTS.format(

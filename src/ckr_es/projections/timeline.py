@@ -1,4 +1,4 @@
-"""All that is recorded about a participant, in order, with what was struck through and by what."""
+"""All that is recorded about a participant, or in one stream, in order, with what was struck through and by what."""
 
 from datetime import date, datetime
 from typing import Any
@@ -37,7 +37,8 @@ TIMELINE = """
            )
            select coalesce(max(length), 0) %% 2 = 1 from chain) as struck
     from ckr.event e
-    where e.participant_id = %(participant_id)s and e.position > %(after)s and e.position <= %(position)s
+    where (e.participant_id = %(participant_id)s or e.stream_id = %(stream_id)s)
+      and e.position > %(after)s and e.position <= %(position)s
     order by e.position limit %(limit)s
 """
 
@@ -59,9 +60,21 @@ class Moment(Struct, frozen=True, kw_only=True):
 
 
 def timeline(
-    conn: Session, participant_id: UUID, position: int, *, after: int = 0, limit: int = 100
+    conn: Session,
+    participant_id: UUID | None,
+    position: int,
+    *,
+    stream_id: UUID | None = None,
+    after: int = 0,
+    limit: int = 100,
 ) -> list[Moment]:
-    """The records of a participant and its cases up to `position`; `after` is the position of the last one seen."""
-    asked = {"participant_id": participant_id, "position": position, "after": after, "limit": limit}
+    """The records of a participant and its cases, or of a stream, up to `position`; `after` is the last one seen."""
+    asked = {
+        "participant_id": participant_id,
+        "stream_id": stream_id,
+        "position": position,
+        "after": after,
+        "limit": limit,
+    }
     with conn.cursor(row_factory=class_row(Moment)) as cursor:
         return cursor.execute(TIMELINE, asked).fetchall()

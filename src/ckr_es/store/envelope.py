@@ -23,7 +23,7 @@ from ckr_es.aggregates import Event
 NOBODY = UUID(int=0)
 UNRECORDED = datetime.min.replace(tzinfo=UTC)
 
-_decode = msgspec.json.Decoder(Event).decode
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 class Proposed(Struct, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ def encode(event: Event) -> bytes:
 def decode(topic: str, body: bytes) -> Event:
     """Only events of the union can come out, whatever a row says. Raises MapperDeserialisationError."""
     try:
-        event = _decode(body)
+        event = _decoder.decode(body)
     except msgspec.MsgspecError as e:
         raise MapperDeserialisationError(f"{topic}: {e}") from e
     if tag(event) != topic:
