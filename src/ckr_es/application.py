@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from ckr_es.aggregates import Event, amend, reporting_period
 from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
-from ckr_es.aggregates.reporting_period import ReportingPeriod
 from ckr_es.aggregates.service_case import Opened
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import periods_of
@@ -289,9 +288,7 @@ class ServiceTracking(Application[UUID]):
             return
         for day in _days(facts, streams.history(id)):
             for label in periods_of(day):
-                state: ReportingPeriod | None = None
-                for entry in streams.history(stream_id("period", label)):
-                    state = reporting_period.evolve(state, entry.event, entry.event_id)
+                state = reporting_period.fold(streams.history(stream_id("period", label)))
                 if state is not None and not state.open:
                     raise Refused(
                         "period-closed", f"Период {label} закрыт: нужна причина позднего ввода (late_reason)"

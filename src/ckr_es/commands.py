@@ -307,7 +307,7 @@ def close_period(
     id = stream_id("period", label)
 
     def decide(streams: Streams) -> Sequence[Fact]:
-        state = _period(streams, id)
+        state = reporting_period.fold(streams.history(id))
         version = reporting_period.may_close(state, label, request.today)
         snapshot = table(period.last, streams.head)
         return (
@@ -336,7 +336,11 @@ def reopen_period(tracking: ServiceTracking, request: Request, label: str, reaso
 
     def decide(streams: Streams) -> Sequence[Fact]:
         return reporting_period.reopen(
-            _period(streams, id), label=label, reason=reason, reopened_on=request.today, actor=request.actor
+            reporting_period.fold(streams.history(id)),
+            label=label,
+            reason=reason,
+            reopened_on=request.today,
+            actor=request.actor,
         )
 
     return tracking.record(request, id, label, decide)
@@ -364,13 +368,6 @@ def _clusters_joined(streams: Streams, id: UUID, replacement: dict[str, Any]) ->
     if isinstance(replacement.get("cluster"), str):
         codes.add(replacement["cluster"])
     return {cluster_stream(code) for code in codes}
-
-
-def _period(streams: Streams, id: UUID) -> reporting_period.ReportingPeriod | None:
-    state: reporting_period.ReportingPeriod | None = None
-    for entry in streams.history(id):
-        state = reporting_period.evolve(state, entry.event, entry.event_id)
-    return state
 
 
 def _admissible(streams: Streams, event: object) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ckr_es.aggregates.facts import Fact
+from ckr_es.aggregates.facts import Fact, History
 from ckr_es.rules import Forbidden, Refused
 from ckr_es.rules.calendar import period
 from ckr_es.rules.kpi_sets import Policy
@@ -91,3 +91,11 @@ def evolve(state: ReportingPeriod | None, event: Event, _: UUID) -> ReportingPer
             return replace(state, open=True)
         case _:
             assert_never(event)
+
+
+def fold(history: History) -> ReportingPeriod | None:
+    """Periods are not corrected but opened again, so their history is understood as it stands."""
+    state: ReportingPeriod | None = None
+    for event_id, event in history:
+        state = evolve(state, event, event_id)
+    return state

@@ -18,7 +18,7 @@ from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
 from ckr_es.api.asked import Travel, instant
 from ckr_es.api.views import view
-from ckr_es.application import ServiceTracking, stream_id
+from ckr_es.application import ServiceTracking, Streams, stream_id
 from ckr_es.commands import Snapshot, assess
 from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import kpi_reads, timeline
@@ -284,21 +284,22 @@ class Reader:
     def periods(self, when: Travel) -> dict[str, Any]:
         moment = self._moment(when)
         with self._pool.connection() as conn:
-            found = log.period_streams(conn, moment.position)
-        items = [self._submitted(label, self._closings(label, moment)) for label in found]
+            labels = log.closed_periods(conn, moment.position)
+        streams = self._tracking.streams([stream_id("period", label) for label in labels], moment.position)
+        items = [self._submitted(label, _period(streams, label)) for label in labels]
         return {"meta": moment.meta(), "items": items, "next_cursor": None}
 
     def period(self, label: str, when: Travel) -> dict[str, Any]:
         calendar.period(label)
         moment = self._moment(when)
-        state = self._closings(label, moment)
+        state = self._known_period(label, moment)
         tables = [msgspec.to_builtins(closing) for closing in state.closings]
         return {"meta": moment.meta(), **self._submitted(label, state), "closings": tables}
 
     def restatement(self, label: str, when: Travel) -> Response[Any]:
         """`from` is what was submitted (pinned in the log), `to` the same day as known now."""
         moment = self._moment(when, "kpi")
-        submitted = self._closings(label, moment).submitted
+        submitted = self._known_period(label, moment).submitted
         if submitted is None:
             raise Unknown("not-closed", f"Период {label} не закрывали")
         with self._pool.connection() as conn:
@@ -315,12 +316,8 @@ class Reader:
             }
         )
 
-    def _closings(self, label: str, moment: Moment) -> reporting_period.ReportingPeriod:
-        id = stream_id("period", label)
-        state = reporting_period.ReportingPeriod()
-        for entry in self._tracking.streams([id], moment.position).history(id):
-            state = reporting_period.evolve(state, entry.event, entry.event_id)
-        return state
+    def _known_period(self, label: str, moment: Moment) -> reporting_period.ReportingPeriod:
+        return _period(self._tracking.streams([stream_id("period", label)], moment.position), label)
 
     def _submitted(self, label: str, state: reporting_period.ReportingPeriod) -> dict[str, Any]:
         period, last = calendar.period(label), state.submitted
@@ -379,6 +376,13 @@ def _as_of(kind: Kind[Any], history: list[Entry], day: date) -> Any:
         if event.effective_on <= day:
             state = kind.evolve(state, event, event_id)
     return state
+
+
+def _period(streams: Streams, label: str) -> reporting_period.ReportingPeriod:
+    return (
+        reporting_period.fold(streams.history(stream_id("period", label)))
+        or reporting_period.ReportingPeriod()
+    )
 
 
 def _stream(text: str | None) -> UUID | None:

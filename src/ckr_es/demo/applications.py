@@ -23,31 +23,9 @@ Obstacle = Literal["excise", "absent", "elsewhere", "liquidating", "debt", ""]
 # Those who got nothing: why their one application was refused. The others never applied.
 OBSTACLES: Final[tuple[Obstacle, ...]] = ("excise",) * 4 + ("absent",) * 3 + ("elsewhere", "liquidating")
 
-_PLAIN_MONTHS: Final = (
-    (1, 5),
-    (2, 9),
-    (3, 14),
-    (4, 14),
-    (5, 13),
-    (6, 14),
-    (7, 9),
-    (8, 10),
-    (9, 13),
-    (10, 12),
-    (11, 9),
-)
-_COMPLEX_MONTHS: Final = (
-    (1, 5),
-    (2, 11),
-    (3, 14),
-    (4, 14),
-    (5, 13),
-    (6, 12),
-    (7, 9),
-    (8, 10),
-    (9, 9),
-    (10, 5),
-)
+# How likely each month is, from January: firms hardly answer then, and a complex service needs time to be given.
+_PLAIN_MONTHS: Final = (5, 9, 14, 14, 13, 14, 9, 10, 13, 12, 9)
+_COMPLEX_MONTHS: Final = (5, 11, 14, 14, 13, 12, 9, 10, 9, 5)
 HOURS: Final = frozenset("аеклн")  # services given by the hour
 
 
@@ -148,10 +126,12 @@ def _refused_for_debts(drawn: Sequence[Application], firms: Sequence[Firm]) -> l
     return found[:PAID_LATER]
 
 
-def _applied_on(rng: Random, firm: Firm, months: Sequence[tuple[int, int]]) -> date:
+def _applied_on(rng: Random, firm: Firm, months: Sequence[int]) -> date:
     """A working day of the year on which the firm was a member already."""
     earliest = firm.joined_on + timedelta(days=7)
-    possible = [(month, weight) for month, weight in months if date(2021, month, 22) >= earliest]
+    possible = [
+        (month, weight) for month, weight in enumerate(months, start=1) if date(2021, month, 22) >= earliest
+    ]
     (month,) = rng.choices([m for m, _ in possible], [w for _, w in possible])
     first = max(earliest, date(2021, month, 12 if month == 1 else 1))
     return workday(first + timedelta(days=rng.randrange(max(1, 26 - first.day))))

@@ -101,6 +101,6 @@ def export_page(conn: Connection[Any], after: int) -> Iterator[tuple[int, bytes]
         yield position, msgspec.json.encode(line) + b"\n"
 
 
-def period_streams(conn: Connection[Any], position: int) -> list[str]:
+def closed_periods(conn: Connection[Any], position: int) -> list[str]:
     """Labels of the periods that were ever closed, in order."""
     return [label for (label,) in conn.execute(PERIODS, (position,))]

@@ -101,7 +101,9 @@ LOAD = (
     .format(row=ROW)
     .as_string()
 )
-SESSION = "select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('timezone', 'UTC', false)"
+SESSION = (
+    "select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('timezone', 'UTC', false)"
+)
 HEAD = "select coalesce(max(position), 0) from ckr.event"
 # recorded_at never goes back, so the last row by either order is the same.
 POSITION_AT = "select position from ckr.event where recorded_at <= %s order by recorded_at desc limit 1"
