@@ -102,7 +102,9 @@ def test_a_code_is_taken_once() -> None:
         decide(given(KIND, PROPOSED), replace(PROPOSED, title="Другая органика"))
 
 
-@pytest.mark.parametrize("event", [FORMED, *LIFE, FINISHED, REORGANISED, DISSOLVED], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(
+    "event", [FORMED, *LIFE, FINISHED, REORGANISED, DISSOLVED], ids=lambda e: type(e).__name__
+)
 def test_nothing_happens_to_a_cluster_nobody_proposed(event: Any) -> None:
     with refused("cluster-not-proposed"):
         decide(None, event)
@@ -140,7 +142,9 @@ def test_a_cluster_is_dissolved_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [*LIFE, Retitled(title="Иное", retitled_on=DISSOLVED_ON), REORGANISED], ids=lambda e: type(e).__name__
+    "event",
+    [*LIFE, Retitled(title="Иное", retitled_on=DISSOLVED_ON), REORGANISED],
+    ids=lambda e: type(e).__name__,
 )
 def test_nothing_happens_from_the_day_of_dissolution_on(event: Any) -> None:
     gone = given(KIND, PROPOSED, FORMED, DISSOLVED)

@@ -26,7 +26,9 @@ def test_what_is_decided_is_recorded_and_asked_twice_is_no_news(event: PlanSet |
     assert decide(None, event) == (event,)
     asked_twice_is_no_news(KIND, [], lambda plan: decide(plan, event))
     asked_twice_is_no_news(
-        KIND, [PLAN, FUNDING], lambda plan: decide(plan, replace(event, document=replace(DOCUMENT, number="13")))
+        KIND,
+        [PLAN, FUNDING],
+        lambda plan: decide(plan, replace(event, document=replace(DOCUMENT, number="13"))),
     )
 
 

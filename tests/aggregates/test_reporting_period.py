@@ -6,7 +6,15 @@ from uuid import UUID
 import pytest
 from aggregates.given import refused
 
-from ckr_es.aggregates.reporting_period import Closed, Event, Reopened, ReportingPeriod, evolve, may_close, reopen
+from ckr_es.aggregates.reporting_period import (
+    Closed,
+    Event,
+    Reopened,
+    ReportingPeriod,
+    evolve,
+    may_close,
+    reopen,
+)
 from ckr_es.rules import Forbidden, Invalid
 from ckr_es.rules.kpi_sets import Policy
 

@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
+from psycopg import Error as PostgresError
 from psycopg import OperationalError
 from psycopg.errors import QueryCanceled
 from psycopg_pool import PoolTimeout
@@ -156,7 +157,11 @@ def _http(_: AnyRequest, error: HTTPException) -> Response[Any]:
 
 
 def _unforeseen(request: AnyRequest, error: Exception) -> Response[Any]:
-    log.error("unforeseen error", path=request.scope["path"], error=type(error).__name__, exc_info=error)
+    if isinstance(error, PostgresError):
+        # Its text and its traceback may show the row it failed on, and in the vault that is personal data.
+        log.error("database refused", path=request.scope["path"], sqlstate=error.sqlstate)
+    else:
+        log.error("unforeseen error", path=request.scope["path"], exc_info=error)
     return problem(500, "server-error", "Непредвиденная ошибка, она записана в журнал сервера")
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 APP = "ckr_es.api.app:create_app"
 PATIENCE = 5  # seconds that requests under way have to end
+HUNG = 30  # seconds after which a worker that does not answer is replaced
 STARTUP_FAILURE = 3  # how uvicorn's processes say that the application did not start
 
 host = click.option("--host", default="127.0.0.1", show_default=True, help="Адрес, на котором слушать.")
@@ -84,6 +85,7 @@ def _run(listening: "socket.socket", workers: int, as_json: bool) -> None:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=PATIENCE,
+        timeout_worker_healthcheck=HUNG,
     )
     address = _address(listening)
     if as_json:

@@ -5,7 +5,7 @@ from the vault when somebody who may see it reads.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -45,18 +45,23 @@ def _participant(stream_id: UUID, p: participant.Participant) -> Rows:
     return rows
 
 
+def _array(values: Iterable[str]) -> str:
+    """As PostgreSQL writes it; codes and dates need no quotes."""
+    return f"{{{','.join(values)}}}"
+
+
 def _service_case(stream_id: UUID, c: service_case.ServiceCase) -> Rows:
     row = (
         c.opened.participant_id,
         c.opened.cluster,
         c.opened.complex,
-        [component.service for component in c.components],
+        _array(component.service for component in c.components),
         c.opened.applied_on,
         c.decided and c.decided.decision,
         c.decided and c.decided.decided_on,
         c.agreement and c.agreement.number,
         c.agreement and c.agreement.signed_on,
-        [act.accepted_on for act in c.accepted],
+        _array(act.accepted_on.isoformat() for act in c.accepted),
         c.completed and c.completed.completed_on,
         c.cancelled and c.cancelled.cancelled_on,
         c.opened.source,

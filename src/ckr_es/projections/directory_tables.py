@@ -34,6 +34,7 @@ INDEXES = """
     create index if not exists membership_participant on membership (participant_id);
     create index if not exists membership_cluster on membership (cluster);
     create index if not exists service_case_participant on service_case (participant_id);
+    create index if not exists service_case_applied on service_case (applied_on, id);
 """
 EARLIER = """
     select position, event_id, stream_id, participant_id, type, body::text from ckr.event

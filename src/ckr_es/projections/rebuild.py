@@ -4,7 +4,9 @@ The tables of a projection are a function of the log: a difference means that a 
 wrote into the tables. Readers are never held up: only the names of the schemas change.
 """
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -76,7 +78,7 @@ def rebuild(
     projection = next((p for p in PROJECTIONS if p.name == name), None)
     if projection is None:
         raise Unknown("unknown-projection", f"Нет проекции «{name}»")
-    with _connect(database) as conn, _connect(database) as source:
+    with _connect(database) as conn, _connect(database) as source, _no_garbage():
         conn.execute("select pg_advisory_lock(%s)", (REBUILDING,))  # one rebuild at a time in a database
         ensure(conn)
         _drop(conn, f"{name}_shadow", f"{name}_old")
@@ -84,6 +86,18 @@ def rebuild(
         if rebuilt.switched:
             _drop(conn, f"{name}_old")  # waits for those who still read it, and holds up nobody
         return rebuilt
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """A fold only grows and has no cycles: looking for some over and over took a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _connect(database: Database) -> psycopg.Connection[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from ckr_es.projections.log import Session
 
 # Corrections are always of the same stream, so of the same participant; what is known later does not strike yet.
+# `position + 0` keeps the planner from walking the log backwards instead of asking the index of voids.
 # A record is struck when the chain of latest voids that begins with it is of odd length.
 TIMELINE = """
     select e.event_id, e.type, e.position, e.stream_id as stream, e.effective_on, e.recorded_at, e.actor, e.role,
@@ -27,13 +28,13 @@ TIMELINE = """
            (with recursive chain as (
                (select v.event_id, 1 as length from ckr.event v
                 where v.body ->> 'voids' = e.event_id::text and v.position <= %(position)s
-                order by v.position desc limit 1)
+                order by v.position + 0 desc limit 1)
                union all
                select w.event_id, c.length + 1
                from chain c cross join lateral (
                    select v.event_id from ckr.event v
                    where v.body ->> 'voids' = c.event_id::text and v.position <= %(position)s
-                   order by v.position desc limit 1) w
+                   order by v.position + 0 desc limit 1) w
            )
            select coalesce(max(length), 0) %% 2 = 1 from chain) as struck
     from ckr.event e

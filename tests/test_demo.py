@@ -1,0 +1,169 @@
+"""The demonstration year: figures near the plan, a story worth examining, played once into an empty log."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from msgspec import Struct
+
+from ckr_es import demo
+from ckr_es.demo.firms import CLUSTERS
+from ckr_es.projections import kpi_reads
+from ckr_es.store.database import Database
+from ckr_es.store.settings import Settings
+
+Conn = psycopg.Connection[tuple[Any, ...]]
+
+LONGEST = 60.0  # seconds; 12 on two idle cores
+
+
+class Played(Struct, frozen=True):
+    said: dict[str, Any]
+    seconds: float
+    home: str
+    conn: Conn
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[Played]:
+    """`ckr demo --no-serve` on a fresh folder; the server is then kept for the questions."""
+    with tempfile.TemporaryDirectory(prefix="ckr-es-") as folder:
+        Path(folder).chmod(0o711)
+        home = str(Path(folder, "data"))
+        began = time.monotonic()
+        done = ckr(home, "demo", "--no-serve", "--json")
+        seconds = time.monotonic() - began
+        assert done.returncode == 0, done.stderr
+        with (
+            Database.open(Settings(data_dir=Path(home))) as database,
+            psycopg.connect(database.conninfo("ckr_reader"), autocommit=True) as conn,
+        ):
+            yield Played(json.loads(done.stdout), seconds, home, conn)
+
+
+def ckr(home: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "CKR_DATA_DIR": home}
+    command = [sys.executable, "-m", "ckr_es.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environ, check=False)
+
+
+def test_the_year_is_the_same_for_the_same_seed() -> None:
+    first, again, other = demo.year(), demo.year(), demo.year(seed=7)
+    assert [(n.key, n.lane, n.act.on, n.act.about, n.act.name) for n in first] == [
+        (n.key, n.lane, n.act.on, n.act.about, n.act.name) for n in again
+    ]
+    assert [n.act.on for n in first] != [n.act.on for n in other]
+    assert len({n.key for n in first}) == len(first)
+
+
+def test_it_takes_well_under_a_minute(played: Played) -> None:
+    assert played.seconds < LONGEST
+
+
+def test_figures_are_near_the_plan_of_2021(played: Played) -> None:
+    position = played.said["position"]
+    rows = {row["kpi"]: row for row in kpi_reads.table(played.conn, demo.LAST_DAY, position).rows}
+    planned = {kpi: row for kpi, row in rows.items() if row["plan"]}
+    assert len(planned) == 7
+    assert all(100 <= row["percent"] <= 115 for row in planned.values()), planned
+    assert rows["clusters"]["actual"] == 5
+    assert rows["clusters_production"]["actual"] == 2
+    assert rows["complex_services"]["actual"] == 150
+    assert played.said["actual"] == {kpi: row["actual"] and float(row["actual"]) for kpi, row in rows.items()}
+    assert set(played.said["keys"]) == {"operator", "manager", "auditor", "analyst", "admin"}
+
+
+def test_the_clusters_are_those_of_the_concept(played: Played) -> None:
+    proposed = column(played.conn, "select body->>'title' from ckr.event where type = 'cluster.proposed'")
+    assert sorted(proposed) == sorted(one.title for one in CLUSTERS)
+    assert "Туристско-рекреационный кластер «Арктический»" in proposed
+
+
+def test_applications_were_refused_and_overridden_for_reasons(played: Played) -> None:
+    decided = played.conn.execute(
+        """select body->>'decision', role, json_array_length(coalesce(body->'overrides', '[]')),
+                  (select string_agg(c->>'condition', ',' order by c->>'condition')
+                   from json_array_elements(body->'checks') c where c->>'verdict' = 'fail')
+           from ckr.event where type = 'service-case.eligibility-decided'"""
+    ).fetchall()
+    refused = Counter(failed for decision, _, _, failed in decided if decision == "refused")
+    assert set(refused) == {"E4", "E9", "E1,E2", "E0", "E8"}
+    overriding = Counter(role for decision, role, overrides, _ in decided if overrides)
+    assert overriding["operator"] > 5
+    assert overriding["manager"] >= 1
+
+
+def test_no_entrepreneur_is_named_in_the_log(played: Played) -> None:
+    persons = column(
+        played.conn,
+        "select body->>'identity_commitment' from ckr.event "
+        "where type = 'participant.registered' and body->>'kind' = 'entrepreneur' and body->>'name' is null",
+    )
+    assert 40 < len(persons) < 70
+    assert all(persons)
+
+
+def test_three_quarters_were_closed_and_each_has_moved_since(played: Played) -> None:
+    closed = played.conn.execute(
+        """select body->>'label', (body->>'as_of')::date, (body->>'known_position')::bigint
+           from ckr.event where type = 'period.closed' order by position"""
+    ).fetchall()
+    assert [label for label, _, _ in closed] == ["2021-Q1", "2021-Q2", "2021-Q3"]
+    moved = {
+        label: {
+            c.kpi for c in kpi_reads.diff(played.conn, as_of, at, as_of, played.said["position"]) if c.delta
+        }
+        for label, as_of, at in closed
+    }
+    assert moved["2021-Q1"] >= {"services", "supported_smes", "sales", "jobs_created"}
+    assert moved["2021-Q2"] >= {"services", "complex_services", "supported_smes"}
+    assert moved["2021-Q3"] >= {"services", "complex_services", "new_products", "sales"}
+
+
+def test_a_second_run_refuses_and_leaves_everything_as_it_was(played: Played) -> None:
+    again = ckr(played.home, "demo", "--no-serve")
+    assert again.returncode == 1
+    assert again.stderr.count("\n") == 1
+    assert "Журнал не пуст" in again.stderr
+    assert column(played.conn, "select max(position) from ckr.event") == [played.said["position"]]
+
+
+def test_rebuilt_tables_are_equal_to_those_that_followed(played: Played) -> None:
+    for name in ("kpi", "directory"):
+        done = ckr(played.home, "projections", "rebuild", name, "--shadow", "--json")
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert (said["differences"], said["switched"]) == ([], False)
+
+
+def test_the_table_is_shown_for_any_day_and_position(played: Played) -> None:
+    (position,) = column(
+        played.conn, "select position from ckr.event where type = 'period.closed' order by position limit 1"
+    )
+    shown = ckr(played.home, "kpi", "--as-of", "2021-03-31", "--known-position", str(position), "--json")
+    answer = json.loads(shown.stdout)
+    assert (answer["meta"]["as_of"], answer["meta"]["known_position"]) == ("2021-03-31", position)
+    pinned = column(played.conn, "select body->'table' from ckr.event where position = %s", position)
+    assert answer["rows"] == pinned[0]
+    words = ckr(played.home, "kpi", "--as-of", "2021-12-31").stdout
+    assert "200\u202f000" in words
+    assert "31.12.2021" in words
+
+
+def column(conn: Conn, query: str, *parameters: Any) -> list[Any]:
+    return [value for (value,) in conn.execute(query, parameters or None).fetchall()]
+
+
+def test_every_act_is_entered_in_the_year_or_right_after_it() -> None:
+    days = [numbered.act.on for numbered in demo.year()]
+    assert date(2021, 1, 11) <= min(days) <= max(days) <= date(2022, 1, 31)
