@@ -31,7 +31,9 @@ def configure(level: int = logging.INFO) -> None:
         _without_private,
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        ]  # no locals: they may be private
         if watched
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )

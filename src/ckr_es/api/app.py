@@ -20,7 +20,7 @@ from ckr_es.api.auth import guard
 from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.events import EventController
-from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi
+from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.kpi import KpiController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ),
             HealthController,
             ProjectionController,
+            root,
             metrics,
             openapi,
             docs,

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from ckr_es.api.auth import ADMINISTER, ANYONE, roles
 from ckr_es.api.contract import document
@@ -78,6 +79,12 @@ def metrics(reading: Reading) -> str:
 def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The contract for programs."""
     return Response(document(request.app), media_type="application/json")
+
+
+@get("/", sync_to_thread=False, **roles(ANYONE), include_in_schema=False)
+def root() -> Redirect:
+    """Whoever opens the printed address sees what there is."""
+    return Redirect("/api/docs")
 
 
 @get("/api/docs", sync_to_thread=False, **roles(ANYONE), include_in_schema=False)

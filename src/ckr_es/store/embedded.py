@@ -179,6 +179,7 @@ class EmbeddedServer:
             log.replace(self.home / "server.log.1")
         settings = {
             "listen_addresses": "",
+            "log_error_verbosity": "terse",  # an error's detail may show a row of the identity vault
             "port": "5432",
             "unix_socket_directories": '"' + str(run).replace('"', '""') + '"',
             "fsync": "on" if self._durable else "off",
