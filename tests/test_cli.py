@@ -208,6 +208,31 @@ def test_only_the_hash_of_a_secret_is_kept_and_a_revoked_key_stays_revoked(datab
     assert found.secret_hash == sha256(secret.encode()).digest()
 
 
+def test_logs_are_json_lines_without_personal_data() -> None:
+    program = """
+import logging, structlog
+from ckr_es import logs
+logs.configure()
+structlog.get_logger("one").info("recorded", position=7, inn="246500000152", query="q=1")
+try:
+    raise ValueError("no\\nDETAIL: Key (inn)=(246500000152) already exists.")
+except ValueError:
+    logging.getLogger("uvicorn.error").exception("failed")
+logging.getLogger("uvicorn.access").info("GET /participants?q=246500000152")
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout == ""
+    first, second = (json.loads(line) for line in shown.stderr.splitlines())
+    assert (first["event"], first["position"], first["level"], first["logger"]) == (
+        "recorded",
+        7,
+        "info",
+        "one",
+    )
+    assert "ValueError" in second["exception"]
+    assert "246500000152" not in shown.stderr
+
+
 def run_here(
     arguments: tuple[str, ...],
     environ: dict[str, str],

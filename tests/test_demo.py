@@ -35,6 +35,10 @@ class Played(Struct, frozen=True):
     database: Database
     conn: Conn
 
+    @property
+    def position(self) -> int:
+        return int(self.said["meta"]["head_position"])
+
 
 @pytest.fixture(scope="module")
 def played() -> Iterator[Played]:
@@ -73,15 +77,13 @@ def test_it_takes_well_under_a_minute(played: Played) -> None:
 
 
 def test_figures_are_near_the_plan_of_2021(played: Played) -> None:
-    position = played.said["position"]
-    rows = {row["kpi"]: row for row in kpi_reads.table(played.conn, demo.LAST_DAY, position).rows}
+    rows = {row["kpi"]: row for row in played.said["rows"]}
     planned = {kpi: row for kpi, row in rows.items() if row["plan"]}
     assert len(planned) == 7
     assert all(100 <= row["percent"] <= 115 for row in planned.values()), planned
     assert rows["clusters"]["actual"] == 5
     assert rows["clusters_production"]["actual"] == 2
     assert rows["complex_services"]["actual"] == 150
-    assert played.said["actual"] == {kpi: row["actual"] and float(row["actual"]) for kpi, row in rows.items()}
     assert set(played.said["keys"]) == {"operator", "manager", "auditor", "analyst", "admin"}
 
 
@@ -122,9 +124,7 @@ def test_three_quarters_were_closed_and_each_has_moved_since(played: Played) -> 
     ).fetchall()
     assert [label for label, _, _ in closed] == ["2021-Q1", "2021-Q2", "2021-Q3"]
     moved = {
-        label: {
-            c.kpi for c in kpi_reads.diff(played.conn, as_of, at, as_of, played.said["position"]) if c.delta
-        }
+        label: {c.kpi for c in kpi_reads.diff(played.conn, as_of, at, as_of, played.position) if c.delta}
         for label, as_of, at in closed
     }
     assert moved["2021-Q1"] >= {"services", "supported_smes", "sales", "jobs_created"}
@@ -137,7 +137,7 @@ def test_a_second_run_refuses_and_leaves_everything_as_it_was(played: Played) ->
     assert again.returncode == 1
     assert again.stderr.count("\n") == 1
     assert "Журнал не пуст" in again.stderr
-    assert column(played.conn, "select max(position) from ckr.event") == [played.said["position"]]
+    assert column(played.conn, "select max(position) from ckr.event") == [played.position]
 
 
 def test_rebuilt_tables_are_equal_to_those_that_followed(played: Played) -> None:

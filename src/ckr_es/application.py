@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from random import uniform
+from time import monotonic, sleep
 from typing import Any, TypeVar, cast
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -21,7 +23,7 @@ from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
 from ckr_es.store.writer import Command, Guard, Identity, Outcome, Overloaded
 
 S = TypeVar("S")
-ATTEMPTS = 8
+PATIENCE = 1.5  # seconds a decision is asked again for while others are faster
 NO_KEY = ""  # no command has it
 _NAMESPACE = uuid5(NAMESPACE_URL, "ckr_es")
 
@@ -77,6 +79,10 @@ class StaleVersion(Exception):
 
 class KeyReused(Exception):
     """The command key was used for another request."""
+
+
+class IdentityHeld(Exception):
+    """The vault's row was taken or changed by somebody else meanwhile."""
 
 
 class Replayed(Exception):
@@ -157,7 +163,8 @@ class ServiceTracking(Application[UUID]):
         OutcomeUnknown.
         """
         ids = {id, *reads, *_period_ids(days)}
-        for _ in range(ATTEMPTS):
+        give_up = monotonic() + PATIENCE
+        while True:
             loaded = self.recorder.load(request.key, list(ids), whole_participant)
             if loaded.answer is not None:
                 return self._replay(request, loaded.answer)
@@ -186,8 +193,12 @@ class ServiceTracking(Application[UUID]):
             )
             outcome = self.recorder.append(command)
             match outcome.kind:
+                case "conflict" if identity is not None and outcome.conflict_stream not in ids:
+                    raise IdentityHeld
                 case "conflict":
-                    continue
+                    if monotonic() > give_up:
+                        raise Overloaded("the streams kept changing")
+                    sleep(uniform(0, 0.01))  # noqa: S311 - spreads those who collided, hides nothing
                 case "reused":
                     raise KeyReused
                 case "known":
@@ -201,7 +212,6 @@ class ServiceTracking(Application[UUID]):
                 case _:
                     assert command.answer is not None
                     return Answer(status=200, receipt=msgspec.json.decode(command.answer, type=Receipt))
-        raise Overloaded("the streams kept changing")
 
     def streams(self, ids: Iterable[UUID], position: int | None = None) -> Streams:
         """The streams as known at a position (default: now), for reads that explain rather than list."""

@@ -15,11 +15,11 @@ from ckr_es.aggregates import cluster, participant, plan, reporting_period, serv
 from ckr_es.aggregates.amend import amend
 from ckr_es.aggregates.facts import Entry, Fact, Kind
 from ckr_es.aggregates.service_case import ComponentAdded, Opened, Override, ServiceCase
-from ckr_es.application import Answer, Request, ServiceTracking, Streams, stream_id
+from ckr_es.application import Answer, IdentityHeld, Request, ServiceTracking, Streams, stream_id
 from ckr_es.rules import Invalid, Problem, Refused, Unknown, calendar, eligibility, identifiers
 from ckr_es.rules.kpi_sets import Policy
 from ckr_es.store.ledger import root
-from ckr_es.store.writer import Identity, Overloaded
+from ckr_es.store.writer import Identity
 
 
 def cluster_stream(code: str) -> UUID:
@@ -107,11 +107,8 @@ def register(tracking: ServiceTracking, request: Request, given: Registration) -
         return tracking.record(
             request, id, str(id), decide, participant_id=id, days=[event.effective_on], identity=identity
         )
-    except Overloaded:
-        # Somebody else may have registered the same person meanwhile: then it is that participant.
-        if person and tracking.recorder.participant_by_inn(given.inn) not in (None, id):
-            return register(tracking, request, given)
-        raise
+    except IdentityHeld:
+        return register(tracking, request, given)
 
 
 def change_identity(
@@ -149,11 +146,25 @@ def change_identity(
     def decide(streams: Streams) -> Sequence[Fact]:
         state = streams.known(participant.KIND, id, "Участник")
         _visible(request, state)
+        if state.commitment != (stored.commitment.hex() if stored else None):
+            raise IdentityHeld  # it changed since it was read: what is kept must not be lost
         return participant.decide(state, event)
 
-    return tracking.record(
-        request, id, str(id), decide, participant_id=id, days=[changed_on], identity=identity
-    )
+    try:
+        return tracking.record(
+            request, id, str(id), decide, participant_id=id, days=[changed_on], identity=identity
+        )
+    except IdentityHeld:
+        return change_identity(
+            tracking,
+            request,
+            id,
+            changed_on=changed_on,
+            name=name,
+            ogrn=ogrn,
+            contacts=contacts,
+            late_reason=late_reason,
+        )
 
 
 def case_stream(source: str | None, external_id: str | None) -> UUID:

@@ -5,6 +5,7 @@ they are not passed to a logger anywhere, and a line that carries such a field a
 """
 
 import logging
+import re
 import sys
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ PRIVATE: Final = frozenset(
         "key", "ogrn", "ogrnip", "params", "password", "query", "query_string", "secret", "url",
     }
 )  # fmt: skip
+
+_DETAIL: Final = re.compile(r"DETAIL:.*")
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -35,7 +38,11 @@ def configure(level: int = logging.INFO) -> None:
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         ]  # no locals: they may be private
         if watched
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [
+            structlog.processors.format_exc_info,
+            _without_details,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -60,3 +67,8 @@ def configure(level: int = logging.INFO) -> None:
 
 def _without_private(_: Any, __: str, event: EventDict) -> EventDict:
     return {name: "…" if name in PRIVATE else value for name, value in event.items()}
+
+
+def _without_details(_: Any, __: str, event: EventDict) -> EventDict:
+    """PostgreSQL repeats the values of the row at fault in the DETAIL of its message."""
+    return {n: _DETAIL.sub("DETAIL: …", v) if isinstance(v, str) else v for n, v in event.items()}

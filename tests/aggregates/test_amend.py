@@ -288,7 +288,6 @@ def test_fixed_fields_may_be_repeated_as_they_are() -> None:
                 "verdict": "pass",
                 "explanation": "Край",
                 "inputs": {"region_code": "24"},
-                "event_id": None,
             }
         ],
         decided_on="2021-03-09",

@@ -34,7 +34,9 @@ class Client:
         given = {name.rstrip("_"): value for name, value in query.items() if value is not None}
         return self.http.get(_whole(path), params=given)
 
-    def send(self, method: str, path: str, body: object, key: str | None, headers: Any = None) -> httpx.Response:
+    def send(
+        self, method: str, path: str, body: object, key: str | None, headers: Any = None
+    ) -> httpx.Response:
         said = {**({} if key is None else {"Idempotency-Key": key}), **(headers or {})}
         if isinstance(body, bytes):
             said = {"Content-Type": "application/json", **said}
@@ -181,7 +183,9 @@ def ogrnip(n: int) -> str:
 
 
 def cluster(operator: Client, code: str, formed_on: str = "2020-02-01", *, production: bool = False) -> str:
-    operator.done("/clusters", code=code, title=f"Кластер {code}", production=production, proposed_on="2019-02-01")
+    operator.done(
+        "/clusters", code=code, title=f"Кластер {code}", production=production, proposed_on="2019-02-01"
+    )
     operator.done(
         f"/clusters/{code}/formation", formed_on=formed_on, agreement={"number": "С-1", "date": formed_on}
     )
@@ -264,7 +268,14 @@ def complex_case(operator: Client, who: str, code: str, *services: str, **other:
 
 
 def act(no: int = 1, on: str = "2021-03-20", **other: Any) -> Body:
-    return {"component_no": no, "act_number": f"А-{no}", "accepted_on": on, "quantity": 1, "unit": "услуга", **other}
+    return {
+        "component_no": no,
+        "act_number": f"А-{no}",
+        "accepted_on": on,
+        "quantity": 1,
+        "unit": "услуга",
+        **other,
+    }
 
 
 def accept(operator: Client, case: str, no: int = 1, on: str = "2021-03-20", **other: Any) -> Body:

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from api.centre import (
     Centre,
     Client,
-    accept,
     act,
     application,
     cluster,
-    firm,
     firm_inn,
     found,
     ogrn,
@@ -27,7 +24,7 @@ from api.centre import (
     ready_firm,
 )
 from api.conftest import serving, settings_for
-from litestar import Litestar, get
+from litestar import get
 
 from ckr_es.api.app import create_app
 from ckr_es.api.auth import READ, roles
@@ -97,7 +94,9 @@ def test_a_body_is_an_object(operator: Client, body: bytes) -> None:
     assert pointers(answer) == {("", "wrong-type")}
 
 
-@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]
+)
 def test_a_body_of_another_type_is_refused(operator: Client, kind: str) -> None:
     body = json.dumps({**PROPOSED, "code": "typed"}).encode()
     problem(
@@ -108,12 +107,16 @@ def test_a_body_of_another_type_is_refused(operator: Client, kind: str) -> None:
 def test_a_body_of_ten_megabytes_is_too_large(operator: Client, centre: Centre) -> None:
     body = b'{"code": "' + b"a" * 10_000_000 + b'"}'
     problem(operator.send("POST", "/clusters", body, uuid4().hex), 413, "body-too-large")
-    problem(operator.send("POST", "/clusters", b"{" + b" " * 1_000_001 + b"}", uuid4().hex), 413, "body-too-large")
+    problem(
+        operator.send("POST", "/clusters", b"{" + b" " * 1_000_001 + b"}", uuid4().hex), 413, "body-too-large"
+    )
 
     def chunks() -> Iterator[bytes]:
         yield from [b"a" * 100_000] * 20
 
-    answer = operator.http.post("/api/v1/clusters", content=chunks(), headers={"Idempotency-Key": uuid4().hex})
+    answer = operator.http.post(
+        "/api/v1/clusters", content=chunks(), headers={"Idempotency-Key": uuid4().hex}
+    )
     problem(answer, 413, "body-too-large")
 
 
@@ -121,7 +124,9 @@ def test_a_body_of_ten_megabytes_is_too_large(operator: Client, centre: Centre) 
 
 
 def test_all_that_is_wrong_is_told_at_once(operator: Client) -> None:
-    answer = operator.post("/clusters", code="Органика", title="", production="да", proposed_on="2021-02-30", colour=1)
+    answer = operator.post(
+        "/clusters", code="Органика", title="", production="да", proposed_on="2021-02-30", colour=1
+    )
     assert pointers(problem(answer, 422, "text-invalid")) == {
         ("/code", "text-invalid"),
         ("/title", "text-invalid"),
@@ -177,7 +182,9 @@ def test_problems_lie_where_the_value_lies(operator: Client, alpha: str) -> None
     ],
     ids=str,
 )
-def test_a_cluster_with_a_wrong_value(operator: Client, change: dict[str, Any], pointer: str, code: str) -> None:
+def test_a_cluster_with_a_wrong_value(
+    operator: Client, change: dict[str, Any], pointer: str, code: str
+) -> None:
     answer = operator.send("POST", "/clusters", {**PROPOSED, **change}, uuid4().hex)
     assert pointers(problem(answer, 422, code)) == {(pointer, code)}
 
@@ -203,7 +210,9 @@ def test_a_wrong_inn_is_refused_and_not_repeated(operator: Client, kind: str, in
     assert inn not in answer.text
 
 
-@pytest.mark.parametrize("inn", [int(person_inn(902)), [person_inn(902)], "9" * 2001, person_inn(902) + "\x00"])
+@pytest.mark.parametrize(
+    "inn", [int(person_inn(902)), [person_inn(902)], "9" * 2001, person_inn(902) + "\x00"]
+)
 def test_an_inn_of_the_wrong_type_is_not_repeated_either(operator: Client, inn: Any) -> None:
     answer = operator.post("/participants", **{**PERSON, "inn": inn})
     assert answer.status_code == 422
@@ -240,7 +249,10 @@ def test_a_wrong_registration_number_is_refused(operator: Client, kind: str, num
 
 def test_both_numbers_are_judged_at_once(operator: Client) -> None:
     answer = operator.post("/participants", **{**LEGAL, "inn": "1", "ogrn": "2"})
-    assert pointers(problem(answer, 422, "inn-invalid")) == {("/inn", "inn-invalid"), ("/ogrn", "ogrn-invalid")}
+    assert pointers(problem(answer, 422, "inn-invalid")) == {
+        ("/inn", "inn-invalid"),
+        ("/ogrn", "ogrn-invalid"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -272,9 +284,13 @@ def test_a_case_with_a_wrong_value(
     assert said in (code, "text-invalid")
 
 
-@pytest.mark.parametrize("number", ["NaN", "1e400", "-1e400", "Infinity", "1" * 5000, "-0.5", "1e2", "0x10", "01"])
+@pytest.mark.parametrize(
+    "number", ["NaN", "1e400", "-1e400", "Infinity", "1" * 5000, "-0.5", "1e2", "0x10", "01"]
+)
 def test_a_number_that_no_figure_can_be(operator: Client, alpha: str, organic: str, number: str) -> None:
-    body = json.dumps(application(alpha, organic, cost_kopecks=0)).replace('"cost_kopecks": 0', f'"cost_kopecks": {number}')
+    body = json.dumps(application(alpha, organic, cost_kopecks=0)).replace(
+        '"cost_kopecks": 0', f'"cost_kopecks": {number}'
+    )
     answer = operator.send("POST", "/cases", body.encode(), uuid4().hex)
     if number == "1e2":
         assert answer.status_code in (201, 422)
@@ -287,7 +303,10 @@ def test_a_huge_integer_anywhere_is_no_server_error(operator: Client, case: str,
     for path, body in (
         ("/clusters", {**PROPOSED, "title": number}),
         (f"/cases/{case}/scoring", {"scored_on": "2021-03-10", "score": number, "conclusion": "x"}),
-        (f"/cases/{case}/corrections", {"event_id": str(uuid4()), "reason": "x", "replacement": {"unit": number}}),
+        (
+            f"/cases/{case}/corrections",
+            {"event_id": str(uuid4()), "reason": "x", "replacement": {"unit": number}},
+        ),
     ):
         answer = operator.post(path, **body)
         assert answer.status_code in (400, 409, 422), answer.text
@@ -296,7 +315,11 @@ def test_a_huge_integer_anywhere_is_no_server_error(operator: Client, case: str,
 def test_money_is_never_negative(operator: Client, manager: Client, alpha: str) -> None:
     for path, name, rest in (
         (f"/participants/{alpha}/sales-reports", "amount_kopecks", {"quarter": "2021-Q1", "evidence": "x"}),
-        (f"/participants/{alpha}/evidence", "debt_kopecks", {"kind": "tax_certificate", "as_of": "2021-03-01"}),
+        (
+            f"/participants/{alpha}/evidence",
+            "debt_kopecks",
+            {"kind": "tax_certificate", "as_of": "2021-03-01"},
+        ),
     ):
         answer = operator.post(path, **{name: -1, **rest})
         assert pointers(problem(answer, 422, "out-of-range")) == {(f"/{name}", "out-of-range")}
@@ -311,7 +334,11 @@ def test_a_quarter_that_is_none(operator: Client, alpha: str, label: str) -> Non
 def test_an_unknown_function_is_refused(operator: Client, organic: str) -> None:
     for code in ("FN.a", "FN.о ", "SVC.а", "FN.й"):  # the first is Latin
         answer = operator.post(
-            f"/clusters/{organic}/activities", title="Вебинар", held_on="2021-02-01", function=code, document={"title": "x"}
+            f"/clusters/{organic}/activities",
+            title="Вебинар",
+            held_on="2021-02-01",
+            function=code,
+            document={"title": "x"},
         )
         assert pointers(problem(answer, 422, "unknown-function")) == {("/function", "unknown-function")}
 
@@ -364,7 +391,9 @@ def test_a_case_names_what_exists(operator: Client, alpha: str, organic: str) ->
     assert pointers(problem(answer, 422, "not-found")) == {("/cluster", "not-found")}
 
 
-def test_a_plain_case_has_a_service_and_a_complex_one_has_none(operator: Client, alpha: str, organic: str) -> None:
+def test_a_plain_case_has_a_service_and_a_complex_one_has_none(
+    operator: Client, alpha: str, organic: str
+) -> None:
     answer = operator.post("/cases", **application(alpha, organic, service=None))
     assert pointers(problem(answer, 422, "required")) == {("/service", "required")}
     answer = operator.post("/cases", **application(alpha, organic, complex=True, cost_kopecks=5))
@@ -377,7 +406,12 @@ def test_a_plain_case_has_a_service_and_a_complex_one_has_none(operator: Client,
 
 
 def test_a_plan_of_unknown_rows_or_sets_or_years(manager: Client) -> None:
-    plan: dict[str, Any] = {"kpi_set": "2021", "values": {"clusters": 5}, "policy": {}, "document": {"title": "П"}}
+    plan: dict[str, Any] = {
+        "kpi_set": "2021",
+        "values": {"clusters": 5},
+        "policy": {},
+        "document": {"title": "П"},
+    }
     for change, code in (
         ({"values": {"clusters": -1}}, "out-of-range"),
         ({"values": {"klusters": 1}}, "unknown-kpi"),
@@ -398,8 +432,8 @@ def test_a_plan_of_unknown_rows_or_sets_or_years(manager: Client) -> None:
 
 def test_a_command_needs_a_key_of_printable_signs(operator: Client) -> None:
     problem(operator.post("/clusters", key=None, **PROPOSED), 400, "idempotency-key-required")
-    for key in ("  ", "\t"):
-        problem(operator.post("/clusters", key=key, **PROPOSED), 400, "idempotency-key-required")
+    answer = operator.send("POST", "/clusters", PROPOSED, "")
+    problem(answer, 400, "idempotency-key-required")
     problem(operator.post("/clusters", key="k" * 201, **PROPOSED), 400, "idempotency-key-invalid")
     for sign in (b"\xa0", b"\x85", b"\xc2\xad"):
         headers = [(b"Idempotency-Key", b"k" + sign + b"k"), (b"Content-Type", b"application/json")]
@@ -414,7 +448,10 @@ def test_other_headers_are_checked_too(operator: Client) -> None:
     problem(answer, 400, "correlation-id-invalid")
 
 
-@pytest.mark.parametrize("header", ["", "Basic abc", "Bearer", "Bearer x", "Bearer ckr_", "Bearer ckr_a", "Bearer ckr__", "Bearer ckr_a_b"])
+@pytest.mark.parametrize(
+    "header",
+    ["", "Basic abc", "Bearer", "Bearer x", "Bearer ckr_", "Bearer ckr_a", "Bearer ckr__", "Bearer ckr_a_b"],
+)
 def test_a_key_that_is_none(centre: Centre, header: str) -> None:
     answer = centre.nobody.http.get("/api/v1/kpi", headers={"Authorization": header})
     assert answer.status_code == 401
@@ -424,7 +461,12 @@ def test_a_key_that_is_none(centre: Centre, header: str) -> None:
 
 @pytest.mark.parametrize("token", [b"ckr_a\x00b_c", b"ckr_\xff_c", "ckr_ключ_c".encode()])
 def test_bytes_that_no_key_holds(centre: Centre, token: bytes) -> None:
-    answer = _raw(centre, b"GET /api/v1/kpi HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + token + b"\r\n\r\n")
+    answer = _raw(
+        centre,
+        b"GET /api/v1/kpi HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
+        + token
+        + b"\r\n\r\n",
+    )
     assert answer.split()[1] in (b"400", b"401"), answer[:300]
 
 
@@ -447,8 +489,16 @@ def test_bytes_that_no_key_holds(centre: Centre, token: bytes) -> None:
         ("/kpi", {"asof": "2021-01-01"}, "/asof"),
         ("/kpi/series", {"from": "2021-01-01", "to": "2021-02-01"}, "/kpi"),
         ("/kpi/series", {"kpi": "services", "from": "2021-02-01", "to": "2021-01-01"}, "/from"),
-        ("/kpi/series", {"kpi": "services", "from": "2021-02-01", "to": "2021-03-01", "step": "week"}, "/step"),
-        ("/kpi/series", {"kpi": "services", "from": "1990-02-01", "to": "2021-03-01", "step": "day"}, "/step"),
+        (
+            "/kpi/series",
+            {"kpi": "services", "from": "2021-02-01", "to": "2021-03-01", "step": "week"},
+            "/step",
+        ),
+        (
+            "/kpi/series",
+            {"kpi": "services", "from": "1990-02-01", "to": "2021-03-01", "step": "day"},
+            "/step",
+        ),
         ("/kpi/diff", {"to_known_at": "2021-02-03T10:00:00"}, "/to_known_at"),
         ("/clusters", {"limit": 0}, "/limit"),
         ("/clusters", {"limit": 501}, "/limit"),
@@ -467,7 +517,9 @@ def test_bytes_that_no_key_holds(centre: Centre, token: bytes) -> None:
     ],
     ids=str,
 )
-def test_a_question_that_is_not_understood(auditor: Client, path: str, query: dict[str, Any], pointer: str) -> None:
+def test_a_question_that_is_not_understood(
+    auditor: Client, path: str, query: dict[str, Any], pointer: str
+) -> None:
     answer = auditor.get(path, **query)
     body = problem(answer, 422, answer.json()["code"])
     assert pointer in {error["pointer"] for error in body["errors"]}, body
@@ -531,7 +583,11 @@ def test_unknown_places_and_methods_are_problems_too(centre: Centre, operator: C
 def test_commands_about_what_is_not_there(operator: Client) -> None:
     body = {"formed_on": "2021-01-01", "agreement": {"number": "1", "date": "2021-01-01"}}
     problem(operator.post("/clusters/nowhere/formation", **body), 404, "not-found")
-    problem(operator.post(f"/participants/{uuid4()}/memberships", cluster="organic", joined_on="2021-01-01"), 404, "not-found")
+    problem(
+        operator.post(f"/participants/{uuid4()}/memberships", cluster="organic", joined_on="2021-01-01"),
+        404,
+        "not-found",
+    )
     problem(operator.post(f"/cases/{uuid4()}/acceptances", **act()), 404, "not-found")
     correction = {"event_id": str(uuid4()), "reason": "x", "void": True}
     problem(operator.post(f"/cases/{uuid4()}/corrections", **correction), 404, "not-found")
@@ -561,7 +617,9 @@ def test_an_error_of_ours_is_a_problem_that_tells_nothing(
 
     app = create_app(settings_for(database, 2))
     app.register(broken)
-    app.state.query_names[next(iter(app.route_handler_method_map["/api/v1/broken"].values())).handler_id] = frozenset()
+    app.state.query_names[next(iter(app.route_handler_method_map["/api/v1/broken"].values())).handler_id] = (
+        frozenset()
+    )
     with serving(app) as base:
         client = Client(base, centre.operator.key)
         answer = client.get("/broken")
@@ -572,7 +630,11 @@ def test_an_error_of_ours_is_a_problem_that_tells_nothing(
 
 
 def test_bytes_that_are_no_request_do_not_disturb(centre: Centre) -> None:
-    for said in (b"\x00\x01\x02\r\n\r\n", b"GET /api/v1/kpi HTTP/9.9\r\n\r\n", b"POST /api/v1/clusters HTTP/1.1\r\nContent-Length: -5\r\n\r\n"):
+    for said in (
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET /api/v1/kpi HTTP/9.9\r\n\r\n",
+        b"POST /api/v1/clusters HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+    ):
         _raw(centre, said)
     assert centre.operator.get("/kpi").status_code == 200
 
@@ -586,5 +648,3 @@ def _raw(centre: Centre, said: bytes) -> bytes:
         while chunk := connection.recv(65536):
             heard += chunk
         return heard
-
-

@@ -38,19 +38,14 @@ dates = st.one_of(days, near)
 class World:
     """Records what the rules allow and leaves out what they refuse."""
 
-    def __init__(self, salt: int = 0) -> None:
-        self.salt = salt
+    def __init__(self) -> None:
         self.records: list[Recorded] = []
         self.streams: dict[UUID, list[Entry]] = {}
         self.kinds: dict[UUID, str] = {}
         self.owners: dict[UUID, UUID | None] = {}
 
     def id(self, what: str, n: int) -> UUID:
-        return UUID(
-            int=(self.salt << 64)
-            + (["cluster", "participant", "case", "plan", "event"].index(what) << 32)
-            + n
-        )
+        return UUID(int=(["cluster", "participant", "case", "plan", "event"].index(what) << 32) + n)
 
     def record(self, kind: str, stream_id: UUID, event: object, owner: UUID | None = None) -> Recorded:
         position = len(self.records) + 1
@@ -162,7 +157,7 @@ class World:
         self.happen("plan", self.id("plan", year), event)
 
     def correct(self, position: int, replacement: dict[str, object] | None) -> None:
-        target = self.records[position % len(self.records)]
+        target = self.records[position]
         stream_id = target.originator_id
         history, kind = self.streams[stream_id], KINDS[self.kinds[stream_id]]
         for event in amend.amend(kind, history, target.event_id, "ошибка", replacement, TODAY, None):
@@ -172,9 +167,18 @@ class World:
                 self.record("case", stream_id, event)
 
 
-def _redated(world: World, position: int, day: date, n: int) -> None:
+def _recent(world: World, back: int) -> int:
+    return len(world.records) - 1 - back % len(world.records)
+
+
+def _voided(world: World, back: int) -> None:
+    world.correct(_recent(world, back), None)
+
+
+def _redated(world: World, back: int, day: date, n: int) -> None:
     """The same record on another day, in another quarter, cluster or amount: whatever it has."""
-    fact = world.records[position % len(world.records)].event
+    position = _recent(world, back)
+    fact = world.records[position].event
     fact = getattr(fact, "replacement", fact)
     names = set(fact.__struct_fields__)
     replacement: dict[str, object] = {}
@@ -233,7 +237,7 @@ def _launched(w: World, who: int, markets: tuple[str, ...], day: date) -> None:
 
 
 _quarters = st.sampled_from(QUARTERS)
-_positions = st.integers(0, 500)
+_back = st.one_of(st.integers(0, 8), st.integers(0, 60))
 MOVES = st.one_of(
     st.tuples(st.just(World.form), _clusters, dates),
     st.tuples(st.just(World.dissolve), _clusters, dates),
@@ -249,20 +253,21 @@ MOVES = st.one_of(
     st.tuples(st.just(World.accept), _cases, st.integers(1, 3), dates),
     st.tuples(st.just(World.cancel), _cases, dates),
     st.tuples(st.just(World.set_plan), st.integers(2020, 2022), _policies, _numbers),
-    st.tuples(st.just(World.correct), _positions, st.none()),
-    st.tuples(st.just(World.correct), _positions, st.none()),
-    st.tuples(st.just(_redated), _positions, dates, _numbers),
-    st.tuples(st.just(_redated), _positions, dates, _numbers),
+    st.tuples(st.just(_voided), _back),
+    st.tuples(st.just(_voided), _back),
+    st.tuples(st.just(_redated), _back, dates, _numbers),
+    st.tuples(st.just(_redated), _back, dates, _numbers),
 )
 
 
 @st.composite
-def histories(draw: st.DrawFn, salt: int = 0) -> list[Recorded]:
-    world = World(salt)
+def histories(draw: st.DrawFn, least: int = 50) -> list[Recorded]:
+    world = World()
     moves: list[tuple[object, ...]] = [(World.propose, n, n != 1, START) for n in range(3)]
     moves += [(World.register, n, "entrepreneur" if n == 2 else "legal_entity", START) for n in range(4)]
     moves += [(World.open, n, n % 4, n % 3, n in (1, 3), START) for n in range(5)]
-    moves += draw(st.lists(MOVES, min_size=5, max_size=60))
+    moves += [(World.form, n, day) for n, day in enumerate(draw(st.lists(dates, min_size=3, max_size=3)))]
+    moves += draw(st.lists(MOVES, min_size=least, max_size=120))
     for move, *arguments in moves:
         try:
             move(world, *arguments)

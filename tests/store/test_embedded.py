@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -187,7 +188,8 @@ def test_killed_during_initdb(place: Path, with_its_children: bool) -> None:
     children = psutil.Process(first.pid).children(recursive=True) if with_its_children else []
     kill(first)
     for child in children:
-        child.kill()
+        with suppress(psutil.NoSuchProcess):  # initdb's own children come and go
+            child.kill()
     assert not (data / "postgres/pgdata").exists()
     with EmbeddedServer.open(data, durable=False) as server:
         assert ask(server, "select 1") == 1
@@ -400,7 +402,7 @@ else:
     assert stopped(place / "data")
 
 
-def test_ctrl_c_during_a_cold_start_leaves_no_server(place: Path) -> None:
+def test_ctrl_c_during_a_cold_start_does_not_spoil_the_next_one(place: Path) -> None:
     for delay in (0.3, 0.9):
         starting = app(JOIN_AND_WAIT, place / "data")
         time.sleep(delay)

@@ -26,6 +26,7 @@ from ckr_es.rules.values import (
     Document,
     Month,
     Ogrn,
+    Private,
     Quarter,
     Sha256,
     Text,
@@ -43,7 +44,7 @@ class Registered(Fact, frozen=True, kw_only=True, tag="participant.registered"):
     registered_on: date
     inn: str | None = None
     ogrn: Ogrn | None = None
-    name: Text | None = None
+    name: Private | None = None
     identity_commitment: Sha256 | None = None
 
     @property
@@ -56,7 +57,7 @@ class IdentityChanged(Fact, frozen=True, kw_only=True, tag="participant.identity
 
     changed_on: date
     ogrn: Ogrn | None = None
-    name: Text | None = None
+    name: Private | None = None
     identity_commitment: Sha256 | None = None
 
     @property

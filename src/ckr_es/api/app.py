@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ckr_es.api import problems
-from ckr_es.api.asked import Checked, command_request, refuse_unknown_query, travel
+from ckr_es.api.asked import Checked, command_request, refuse_other_media, refuse_unknown_query, travel
 from ckr_es.api.auth import guard
 from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "asked": Provide(command_request),
             "when": Provide(travel, sync_to_thread=False),
         },
-        guards=[guard, refuse_unknown_query],
+        guards=[guard, refuse_unknown_query, refuse_other_media],
         exception_handlers=problems.HANDLERS,
         dto=Checked,
         return_dto=None,

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import msgspec
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.dto import AbstractDTO, DTOFieldDefinition
 from litestar.handlers import BaseRouteHandler
@@ -17,7 +16,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.typing import FieldDefinition
 from msgspec import Struct
 
-from ckr_es.api.auth import Caller
+from ckr_es.api.auth import Caller, Connection
 from ckr_es.api.problems import BadRequest
 from ckr_es.application import Answer, Receipt
 from ckr_es.application import Request as CommandRequest
@@ -26,6 +25,7 @@ from ckr_es.rules.calendar import today
 from ckr_es.rules.validation import parse
 
 AnyRequest = Request[Any, Any, Any]
+JSON = "application/json"
 
 
 class Checked(AbstractDTO[Any]):
@@ -160,7 +160,7 @@ def _wrong(name: str, code: str, detail: str) -> Invalid:
     return Invalid(code, detail, [Problem(f"/{name}", code, detail)])
 
 
-async def refuse_unknown_query(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def refuse_unknown_query(connection: Connection, _: BaseRouteHandler) -> None:
     """A misspelt filter must not silently answer another question."""
     known = connection.app.state.query_names[connection.route_handler.handler_id]
     problems = [
@@ -168,8 +168,21 @@ async def refuse_unknown_query(connection: ASGIConnection[Any, Any, Any, Any], _
         for name in connection.query_params
         if name not in known
     ]
+    asked = [*connection.query_params.multi_items(), *connection.path_params.items()]
+    problems += [
+        Problem(f"/{name}", "control-character", "Недопустимый управляющий символ")
+        for name, value in asked
+        if "\0" in str(value)  # PostgreSQL has no text with it
+    ]
     if problems:
-        raise Invalid("unknown-query", problems[0].detail, problems)
+        raise Invalid(problems[0].code, problems[0].detail, problems)
+
+
+async def refuse_other_media(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A body said to be a form or a text is not read as JSON; one of no said type is."""
+    said = connection.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if handler.parsed_data_field is not None and said != JSON and not said.endswith("+json"):
+        raise BadRequest("json-required", "Тело запроса должно быть в формате JSON", 415)
 
 
 Asked = NamedDependency[CommandRequest]

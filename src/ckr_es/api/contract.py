@@ -29,6 +29,7 @@ def document(app: Litestar) -> bytes:
     schemas |= definitions
     told["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     told["security"] = [{"key": []}]
+    told["paths"] = dict(sorted(told["paths"].items()))
     for path in told["paths"].values():
         for method, operation in path.items():
             if isinstance(operation, dict):
@@ -37,6 +38,7 @@ def document(app: Litestar) -> bytes:
 
 
 def _complete(operation: dict[str, Any], statuses: tuple[int, ...]) -> None:
+    operation["summary"] = operation.pop("description", operation["summary"])
     for parameter in operation.get("parameters", ()):
         parameter["required"] |= parameter["name"] == "Idempotency-Key"
     operation["responses"].pop("400", None)

@@ -17,7 +17,7 @@ from ckr_es.api.reads import Cursor, Limit, Reader
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import Registration, change_identity, correct, on_participant, register
 from ckr_es.rules import Invalid, Problem
-from ckr_es.rules.values import Code, Text
+from ckr_es.rules.values import Code, Private, Text
 
 Tracking = NamedDependency[ServiceTracking]
 Reading = NamedDependency[Reader]
@@ -26,19 +26,19 @@ Id = FromPath[UUID]
 
 class NewParticipant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: participant.PartyKind
-    inn: Text
-    name: Text
+    inn: Private
+    name: Private
     registered_on: date
-    ogrn: Text | None = None
-    contacts: Text | None = None
+    ogrn: Private | None = None
+    contacts: Private | None = None
     late_reason: Text | None = None
 
 
 class NewIdentity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     changed_on: date
-    name: Text | None = None
-    ogrn: Text | None = None
-    contacts: Text | None = None
+    name: Private | None = None
+    ogrn: Private | None = None
+    contacts: Private | None = None
     late_reason: Text | None = None
 
 
@@ -51,8 +51,8 @@ class MembershipEnd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Search(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What must not stand in a URL: the name or INN of a natural person."""
 
-    q: Text | None = None
-    inn: Text | None = None
+    q: Private | None = None
+    inn: Private | None = None
     cluster: Code | None = None
     kind: participant.PartyKind | None = None
     limit: int = 100

@@ -1,5 +1,6 @@
 """Every answer that is not a success, as RFC 9457 problem+json: words in Russian, codes for programs."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from ckr_es.store.writer import OutcomeUnknown, Overloaded
 
 MEDIA_TYPE = "application/problem+json"
 AnyRequest = Request[Any, Any, Any]
+MISSING = re.compile(r"Missing required query parameter '(?P<name>\w+)'")  # in Litestar's words
 log = structlog.get_logger()
 
 TITLES = {
@@ -140,6 +142,8 @@ def _behind(_: AnyRequest, error: ProjectionBehind) -> Response[Any]:
 
 def _query_invalid(_: AnyRequest, error: ValidationException) -> Response[Any]:
     extra = error.extra if isinstance(error.extra, list) else []
+    if any(isinstance(item, dict) and item.get("key") == "data" for item in extra):
+        return problem(400, "malformed-json", "Тело запроса пусто, а нужен JSON")
     errors = [
         Problem(
             f"/{item.get('key', '')}", "query-invalid", f"Недопустимое значение: {item.get('message', '')}"
@@ -147,6 +151,8 @@ def _query_invalid(_: AnyRequest, error: ValidationException) -> Response[Any]:
         for item in extra
         if isinstance(item, dict)
     ]
+    if missing := MISSING.match(error.detail):
+        errors.append(Problem(f"/{missing['name']}", "required", f"Не указан параметр «{missing['name']}»"))
     return problem(422, "query-invalid", "Недопустимый параметр запроса", errors)
 
 

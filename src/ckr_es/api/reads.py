@@ -25,6 +25,7 @@ from ckr_es.projections import kpi_reads, timeline
 from ckr_es.projections.follower import await_position
 from ckr_es.projections.projection import reached
 from ckr_es.rules import Invalid, Problem, Unknown, calendar
+from ckr_es.rules.values import Code
 from ckr_es.store import log
 from ckr_es.store.database import Pool
 
@@ -160,7 +161,7 @@ class Reader:
     # lists
 
     def clusters(self, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
-        return self._listed(when, directory.clusters, tuple[str], limit, cursor, code=self._cluster)
+        return self._listed(when, directory.clusters, tuple[Code], limit, cursor, code=self._cluster)
 
     def members(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
         return self._listed(

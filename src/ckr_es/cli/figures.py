@@ -49,7 +49,7 @@ def kpi(as_of: datetime | None, known_at: str | None, known_position: int | None
         catch_up(conn, ["kpi"], position)
         shown = kpi_reads.table(conn, day, position)
     if as_json:
-        put_json(_as_api(shown, day, known_at, position, head))
+        put_json(as_api(shown, day, known_at, position, head))
     else:
         print_table(shown, day, position, head)
 
@@ -134,7 +134,7 @@ def _instant(text: str) -> datetime:
     return instant
 
 
-def _as_api(shown: "Table", as_of: date, known_at: str | None, position: int, head: int) -> dict[str, Any]:
+def as_api(shown: "Table", as_of: date, known_at: str | None, position: int, head: int) -> dict[str, Any]:
     """As GET /kpi answers."""
     import msgspec
 

@@ -60,11 +60,11 @@ def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
     with ExitStack() as stack:
         listening = None
         if not no_serve:
-            _exit_on_signals()
             listening = stack.enter_context(_listen(host, port))
         database = stack.enter_context(ready_database())
         showing.show(database, as_json)
         if listening is not None:
+            _exit_on_signals()
             _run(listening, 1, as_json)
 
 

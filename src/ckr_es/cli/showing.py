@@ -4,7 +4,7 @@ from datetime import date
 
 from ckr_es import demo
 from ckr_es.application import ServiceTracking
-from ckr_es.cli.figures import catch_up, following, print_table
+from ckr_es.cli.figures import as_api, catch_up, following, print_table
 from ckr_es.cli.terminal import note, progress, put_json, table
 from ckr_es.cli.upkeep import as_migrator
 from ckr_es.demo.desk import Numbered
@@ -31,8 +31,7 @@ def show(database: Database, as_json: bool) -> None:
     with as_migrator(database.admin_conninfo()) as conn:
         made = {role: keys.create(conn, role=role, name=f"Демонстрация: {role}") for role in keys.ROLES}
     if as_json:
-        actual = {row["kpi"]: row["actual"] and float(row["actual"]) for row in shown.rows}
-        put_json({"as_of": demo.LAST_DAY, "position": head, "actual": actual, "keys": made})
+        put_json({**as_api(shown, demo.LAST_DAY, None, head, head), "keys": made})
         return
     print_table(shown, demo.LAST_DAY, head, head)
     table(("Роль", "Ключ"), made.items())

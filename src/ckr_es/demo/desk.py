@@ -83,7 +83,8 @@ def play(
                 receipts[lane][one.act.name] = answer.receipt
         return len(todo)
 
-    with ThreadPoolExecutor(DESKS, thread_name_prefix="desk") as desks:
+    desks = ThreadPoolExecutor(DESKS, thread_name_prefix="desk")
+    try:
         finished, after = 0, date.min
         for cut in cuts:
             lanes: defaultdict[str, list[Numbered]] = defaultdict(list)
@@ -96,6 +97,8 @@ def play(
                 finished += future.result()
                 done(finished, cut)
             after = cut
+    finally:
+        desks.shutdown(cancel_futures=True)
 
 
 def _once(one: Numbered, desk: Desk) -> Answer:

@@ -58,11 +58,13 @@ def _read(type_: Any, given: object, today: date, at: str) -> tuple[Any, list[Pr
     if origin is dict and isinstance(given, Mapping):
         return _read_mapping(type_, args[1], given, today, at)
     value, problem = _read_plain(type_, given, today, at)
-    if problem is None and rule is not None:
+    if rule is not None:  # it may be an identifier: no problem repeats it
+        if problem is not None:
+            return None, [Problem(at, problem.code, problem.detail)]
         try:
             value = rule.check(value)
         except Invalid as wrong:
-            problem = Problem(at, wrong.code, wrong.detail)  # it may be an identifier: not repeated
+            problem = Problem(at, wrong.code, wrong.detail)
     return value, [problem] if problem else []
 
 

@@ -11,6 +11,8 @@ from ckr_es.rules.validation import Rule
 
 Day = date  # a field may be called `date`
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
+# What may identify a natural person: as Text, but no error repeats the value.
+Private = Annotated[str, Meta(min_length=1, max_length=2000), Rule(str)]
 Number = Annotated[str, Meta(min_length=1, max_length=100)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 # In Python `$` also matches before a last newline.
