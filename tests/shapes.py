@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from ckr_es.aggregates.participant import OkvedCode, RegionCode
-from ckr_es.aggregates.plan import PlanValue
+from ckr_es.aggregates.plan import PlanValue, Year
 from ckr_es.rules.values import (
     Code,
     FunctionCode,
@@ -42,6 +42,7 @@ KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Private, st.sampled_from(["Мёд", "Воск"])),
     (date, st.sampled_from(DAYS)),
     (UUID, st.sampled_from([UUID(int=1), UUID(int=2)])),
+    (Year, st.sampled_from([2021, 2022])),
     (bool, st.booleans()),
     (str, st.sampled_from(["а", "2021"])),
     (float, st.sampled_from([0.0, 2.5])),

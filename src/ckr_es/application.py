@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from random import uniform
 from time import monotonic, sleep
 from typing import Any, TypeVar, cast
@@ -28,6 +29,7 @@ NO_KEY = ""  # no command has it
 _NAMESPACE = uuid5(NAMESPACE_URL, "ckr_es")
 
 
+@lru_cache(maxsize=10_000)
 def stream_id(noun: str, natural_key: str) -> UUID:
     """The stream of what has a natural key (code, year, label, INN of a legal entity): unique by its very id."""
     return uuid5(_NAMESPACE, f"{noun}:{natural_key}")

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields, replace
-from shapes import instances
+from shapes import DAYS, instances
 
 from ckr_es.aggregates import cluster, participant, plan, service_case
 from ckr_es.aggregates.amend import amend, fold, understood
@@ -56,8 +56,18 @@ OPENED = instances(
     external_id=FREE,
     applied_on=EARLY,
 )
-SCORED = instances(service_case.Scored)
+SCORED = instances(service_case.Scored, scored_on=st.just(date(2021, 3, 2)))
 COMPONENT = instances(ComponentAdded, provider_id=FREE, funding=FREE)
+FIRST, SECOND = (
+    instances(
+        ComponentAdded,
+        provider_id=FREE,
+        funding=FREE,
+        service=st.just(service),
+        added_on=st.just(date(2021, 3, 2)),
+    )
+    for service in ("SVC.а", "SVC.б")
+)
 DECIDED = instances(
     EligibilityDecided,
     decision=st.sampled_from(["eligible", "eligible", "eligible", "refused"]),
@@ -66,8 +76,12 @@ DECIDED = instances(
     overrides=st.just(()),
     rule_set=st.just("2021.1"),
 )
+ACT, ACT_1, ACT_2 = (
+    instances(ServiceAccepted, component_no=st.sampled_from(numbers), accepted_on=st.sampled_from(DAYS[4:]))
+    for numbers in ((1, 2, 3), (1,), (2,))
+)
 CASE = [
-    *([instances(ServiceAccepted)] * 6),
+    *([ACT] * 4),
     COMPONENT,
     COMPONENT,
     DECIDED,
@@ -220,7 +234,7 @@ def tell(
     twins = Twins(kind)
     steps = st.sampled_from(["right", "right", "wrong", "wrong", "invented", "fix", "detour"])
     plot = [(shape, data.draw(st.sampled_from(["right", "wrong"]))) for shape in begun]
-    plot += data.draw(st.lists(st.tuples(st.sampled_from(later), steps), max_size=25))
+    plot += data.draw(st.lists(st.tuples(st.sampled_from(later), steps), min_size=5, max_size=25))
     for shape, step in plot:
         fact, other = data.draw(shape), data.draw(shape)
         match step:
@@ -240,7 +254,9 @@ def tell(
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_a_case_put_right_is_the_case_that_was_never_wrong(data: st.DataObject) -> None:
-    same_in_the_end(tell(data, service_case.KIND, [OPENED, SCORED, COMPONENT, COMPONENT, DECIDED], CASE))
+    same_in_the_end(
+        tell(data, service_case.KIND, [OPENED, SCORED, FIRST, SECOND, DECIDED, ACT_1, ACT_2], CASE)
+    )
 
 
 @given(st.data())

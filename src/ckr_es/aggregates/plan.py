@@ -13,13 +13,14 @@ from ckr_es.rules.kpi_sets import KPI_SETS, Policy
 from ckr_es.rules.money import Kopecks
 from ckr_es.rules.values import Document
 
+Year = Annotated[int, Meta(ge=2000, le=2100)]
 PlanValue = Annotated[int, Meta(ge=0, le=10**12)] | Annotated[float, Meta(ge=0, le=10**12)]
 
 
 class PlanSet(Fact, frozen=True, kw_only=True, tag="plan.set"):
     """Plan values by KPI; `sales` in thousand roubles, everything else in units (concept, section 7)."""
 
-    year: int
+    year: Year
     kpi_set: str
     values: dict[str, PlanValue]
     policy: Policy
@@ -33,7 +34,7 @@ class PlanSet(Fact, frozen=True, kw_only=True, tag="plan.set"):
 class FundingSet(Fact, frozen=True, kw_only=True, tag="plan.funding-set"):
     """Limits of the subsidy in the year, federal and regional (concept, sections 3 and 6)."""
 
-    year: int
+    year: Year
     federal_kopecks: Kopecks
     regional_kopecks: Kopecks
     document: Document

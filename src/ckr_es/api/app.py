@@ -14,6 +14,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from ckr_es import logs
 from ckr_es.api import problems
 from ckr_es.api.asked import Checked, command_request, refuse_other_media, refuse_unknown_query, travel
 from ckr_es.api.auth import guard
@@ -37,6 +38,7 @@ PATIENCE = 1.5  # seconds a call waits for its turn; then 503, well within the p
 
 def create_app(settings: Settings | None = None) -> Litestar:
     """The API over one database; with no settings, those of the environment."""
+    logs.configure()  # each worker is a process of its own
     settings = settings or Settings.from_environment()
 
     @asynccontextmanager
@@ -142,7 +144,8 @@ class Gate:
             await self.app(scope, receive, send)
             return
         if scope["method"] == "HEAD":
-            scope["method"] = "GET"
+            # A copy: the server must go on seeing HEAD, or it waits for the body it was promised the length of.
+            scope = {**scope, "method": "GET"}  # type: ignore[typeddict-item]  # a spread loses the TypedDict
             send = _without_body(send)
         if scope["path"] == "/health/live":
             await self.app(scope, receive, send)

@@ -17,7 +17,7 @@ from ckr_es.api.reads import Cursor, Limit, Reader
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import Registration, change_identity, correct, on_participant, register
 from ckr_es.rules import Invalid, Problem
-from ckr_es.rules.values import Code, Private, Text
+from ckr_es.rules.values import Code, Inn, Private, Text
 
 Tracking = NamedDependency[ServiceTracking]
 Reading = NamedDependency[Reader]
@@ -26,7 +26,7 @@ Id = FromPath[UUID]
 
 class NewParticipant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: participant.PartyKind
-    inn: Private
+    inn: Inn
     name: Private
     registered_on: date
     ogrn: Private | None = None

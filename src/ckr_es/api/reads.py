@@ -354,7 +354,8 @@ class Reader:
         wanted = max(head if position is None else position, when.min_position or 0)
         if projections or wanted > head:
             with self._pool.connection() as conn:
-                await_position(conn, list(projections), wanted)
+                # What lies beyond the head can only be waited for where somebody follows the log.
+                await_position(conn, list(projections) or ["directory"], wanted)
             head = max(head, wanted)
         return Moment(when.as_of, wanted if position is None else position, head, when.known_at)
 

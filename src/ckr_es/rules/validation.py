@@ -35,10 +35,7 @@ T = typing.TypeVar("T")
 
 def parse(type_: type[T], given: object, today: date, at: str = "") -> T:
     """The value, or Invalid with a Problem for each field; no date in it lies after `today`."""
-    try:
-        value, problems = _read(type_, given, today, at)
-    except RecursionError:
-        value, problems = None, [Problem(at, "too-deep", "Значение вложено слишком глубоко")]
+    value, problems = _read(type_, given, today, at)
     if problems:
         first = problems[0]
         raise Invalid(first.code, first.detail, problems)
@@ -114,13 +111,16 @@ def _read_mapping(
 
 
 def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, Problem | None]:
+    # Before anything else: a lone surrogate can't even be converted.
+    if any(
+        unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for text in _texts(given) for c in text
+    ):
+        return None, Problem(at, "control-character", "Текст содержит недопустимый управляющий символ")
     try:
         value = msgspec.convert(given, type_)
     except msgspec.ValidationError as error:
         return None, _explain(type_, given, str(error), at)
     for text in _texts(value):
-        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
-            return None, Problem(at, "control-character", "Текст содержит недопустимый управляющий символ")
         if text and not text.strip():
             return None, Problem(at, "blank", "Текст пуст", text)
     if isinstance(value, date) and not isinstance(value, datetime) and value > today:
