@@ -30,7 +30,8 @@ def test_rules_and_aggregates_read_no_clock_and_make_no_ids(module: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["from uuid import UUID, uuid4", "import uuid", "import time", "date.today()", "datetime.now(UTC)"]
+    "text",
+    ["from uuid import UUID, uuid4", "import uuid", "import time", "date.today()", "datetime.now(UTC)"],
 )
 def test_an_impurity_is_found(text: str) -> None:
     assert list(impurities(text))

@@ -19,7 +19,7 @@ from ckr_es.aggregates.service_case import Opened
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import periods_of
 from ckr_es.store.database import Database
-from ckr_es.store.envelope import Proposed, Recorded, StoredRow
+from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow
 from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
 from ckr_es.store.writer import Command, Guard, Identity, Outcome, Overloaded
 
@@ -133,6 +133,7 @@ class ServiceTracking(Application[UUID]):
 
     name = "ckr_es"
     recorder: Recorder
+    mapper: EventMapper
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -228,7 +229,7 @@ class ServiceTracking(Application[UUID]):
 
     def _streams(self, rows: Mapping[UUID, Sequence[StoredRow]], head: int) -> Streams:
         return Streams(
-            {id: [self.mapper.to_domain_event(row) for row in stream] for id, stream in rows.items()},  # type: ignore[misc]
+            {id: [self.mapper.to_domain_event(row) for row in stream] for id, stream in rows.items()},
             head,
         )
 
@@ -281,7 +282,7 @@ class ServiceTracking(Application[UUID]):
             subject=subject,
             version=version + len(facts),
             expected=tuple((stream, streams.version(stream)) for stream in sorted(ids)),
-            rows=tuple(self.mapper.to_stored_event(p) for p in proposed),  # type: ignore[misc]
+            rows=tuple(self.mapper.to_stored_event(p) for p in proposed),
             answer=None if answer is None else answer.decode(),
             guard=guard,
             identity=identity if facts else None,

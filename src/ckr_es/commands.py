@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ckr_es.aggregates import cluster, participant, plan, reporting_period, service_case
-from ckr_es.aggregates.amend import amend
+from ckr_es.aggregates.amend import amend, fold
 from ckr_es.aggregates.facts import Entry, Fact, Kind
 from ckr_es.aggregates.service_case import ComponentAdded, Opened, Override, ServiceCase
 from ckr_es.application import Answer, IdentityHeld, Request, ServiceTracking, Streams, stream_id
@@ -44,23 +44,15 @@ def on_participant(
     tracking: ServiceTracking, request: Request, id: UUID, event: participant.Happening
 ) -> Answer:
     """One decision about one participant; a cluster or case that the event names is read too."""
-    reads: list[UUID] = []
-    if isinstance(event, participant.JoinedCluster):
-        _within(request, event.cluster)
-        reads = [cluster_stream(event.cluster)]
-    elif isinstance(event, participant.ProductLaunched | participant.FollowedUp):
-        reads = [event.case_id]
 
     def decide(streams: Streams) -> Sequence[Fact]:
         state = streams.known(participant.KIND, id, "Участник")
         _visible(request, state)
-        _admissible(streams, event)
-        if isinstance(event, participant.ProductLaunched | participant.FollowedUp):
-            _own_case(streams, id, event.case_id)
+        _admissible(streams, request, id, event)
         return participant.decide(state, event)
 
     return tracking.record(
-        request, id, str(id), decide, reads=reads, participant_id=id, days=[event.effective_on]
+        request, id, str(id), decide, reads=_named_by(event), participant_id=id, days=[event.effective_on]
     )
 
 
@@ -185,11 +177,13 @@ def open_case(
     def decide(streams: Streams) -> Sequence[Fact]:
         state = streams.state(service_case.KIND, id)
         if state is None:
-            _named(streams, participant.KIND, who, "/participant_id", "Участник")
-            _named(streams, cluster.KIND, cluster_stream(opened.cluster), "/cluster", "Кластер")
+            _visible(request, _named(streams, participant.KIND, who, "/participant_id", "Участник"))
+            _admissible(streams, request, id, opened)
             if opened.complex:
                 policy = (streams.state(plan.KIND, plan_id) or plan.Plan()).policy
                 _within_limit(streams, who, year, policy)
+        else:
+            _within(request, state.opened.cluster)
         return service_case.open_case(state, opened, component)
 
     return tracking.record(
@@ -252,7 +246,7 @@ def decide_eligibility(
         state = streams.known(service_case.KIND, id, "Дело")
         _within(request, state.opened.cluster)
         verdicts = assess(state, streams.known(participant.KIND, who, "Участник"), decided_on)
-        return state.decide_eligibility(
+        facts = state.decide_eligibility(
             verdicts,
             decision=decision,
             decided_on=decided_on,
@@ -260,8 +254,18 @@ def decide_eligibility(
             role=request.role,
             late_reason=late_reason,
         )
+        _still_within_limit(tracking, streams, state, fold(service_case.KIND, _after(streams, id, facts)))
+        return facts
 
-    return tracking.record(request, id, str(id), decide, reads=[who], days=[decided_on])
+    return tracking.record(
+        request,
+        id,
+        str(id),
+        decide,
+        reads=[who],
+        days=[decided_on],
+        whole_participant=who if opening.complex else None,
+    )
 
 
 def correct(
@@ -281,18 +285,33 @@ def correct(
         history = streams.history(id)
         if not history:
             raise Unknown("not-found", "Не найдено")
-        _correctable(request, streams.state(kind, id))
+        before = streams.state(kind, id)
+        _correctable(request, before)
+        for entry in history:
+            if entry.event_id == event_id and isinstance(code := getattr(entry.event, "cluster", None), str):
+                _within(request, code)
         events = amend(kind, history, event_id, reason, replacement, request.today, late_reason)
         for event in events:
-            _admissible(streams, getattr(event, "replacement", None))
+            _admissible(streams, request, id, getattr(event, "replacement", None))
         if events and kind is service_case.KIND:
-            after = [*history, *(Entry(uuid4(), event) for event in events)]
+            after = _after(streams, id, events)
+            _still_within_limit(tracking, streams, before, fold(service_case.KIND, after))
             return (*events, *service_case.settle(after, late_reason))
         return events
 
+    past = tracking.streams([id]).history(id)
     about = id if kind is participant.KIND else None
-    reads = _clusters_joined(tracking.streams([id]), id, replacement or {}) if about else set()
-    return tracking.record(request, id, subject, decide, reads=reads, participant_id=about)
+    reads = {stream for _, event in past for stream in _named_by(getattr(event, "replacement", event))}
+    first = past[0].event if past else None
+    return tracking.record(
+        request,
+        id,
+        subject,
+        decide,
+        reads=reads | _streams_of((replacement or {}).get("cluster"), (replacement or {}).get("case_id")),
+        participant_id=about,
+        whole_participant=first.participant_id if isinstance(first, Opened) and first.complex else None,
+    )
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -369,22 +388,37 @@ def on_plan(tracking: ServiceTracking, request: Request, event: plan.Happening) 
     )
 
 
-def _clusters_joined(streams: Streams, id: UUID, replacement: dict[str, Any]) -> set[UUID]:
-    """A corrected membership is judged against the cluster it names."""
-    codes = {
-        entry.event.cluster
-        for entry in streams.history(id)
-        if isinstance(entry.event, participant.JoinedCluster)
-    }
-    if isinstance(replacement.get("cluster"), str):
-        codes.add(replacement["cluster"])
-    return {cluster_stream(code) for code in codes}
+def _named_by(event: object) -> set[UUID]:
+    """The cluster and the case that an event names: it is judged against them."""
+    if isinstance(event, participant.JoinedCluster | Opened):
+        return _streams_of(event.cluster, None)
+    if isinstance(event, participant.ProductLaunched | participant.FollowedUp):
+        return _streams_of(None, event.case_id)
+    return set()
 
 
-def _admissible(streams: Streams, event: object) -> None:
-    if isinstance(event, participant.JoinedCluster):
-        joined = _named(streams, cluster.KIND, cluster_stream(event.cluster), "/cluster", "Кластер")
-        joined.admit(event.joined_on)
+def _streams_of(code: object, case_id: object) -> set[UUID]:
+    """Of what a client has sent, so it may be anything."""
+    found = {cluster_stream(code)} if isinstance(code, str) else set()
+    try:
+        return found | {UUID(str(case_id))} if case_id is not None else found
+    except ValueError:
+        return found
+
+
+def _admissible(streams: Streams, request: Request, id: UUID, event: object) -> None:
+    match event:
+        case participant.JoinedCluster():
+            _within(request, event.cluster)
+            joined = _named(streams, cluster.KIND, cluster_stream(event.cluster), "/cluster", "Кластер")
+            joined.admit(event.joined_on)
+        case participant.LeftCluster():
+            _within(request, event.cluster)
+        case participant.ProductLaunched() | participant.FollowedUp():
+            _own_case(streams, id, event.case_id)
+        case Opened():
+            _within(request, event.cluster)
+            _named(streams, cluster.KIND, cluster_stream(event.cluster), "/cluster", "Кластер")
 
 
 def _named(streams: Streams, kind: Kind[Any], id: UUID, pointer: str, what: str) -> Any:
@@ -406,18 +440,39 @@ def _within_limit(streams: Streams, who: UUID, year: int, policy: Policy) -> Non
     for id in streams.recorded:
         first = streams.recorded[id][0].event if streams.recorded[id] else None
         if isinstance(first, Opened) and first.participant_id == who:
-            state = streams.state(service_case.KIND, id)
-            taken += (
-                state is not None
-                and state.opened.complex
-                and state.opened.applied_on.year == year
-                and state.cancelled is None
-                and (state.decided is None or state.decided.decision == "eligible")
-            )
+            taken += _taken_in(streams.state(service_case.KIND, id)) == year
     if taken >= policy.complex_limit:
         raise Refused(
             "complex-limit", f"Комплексных услуг в {year} году: {taken}, больше правила не допускают"
         )
+
+
+def _after(streams: Streams, id: UUID, facts: Sequence[Fact]) -> list[Entry]:
+    return [*streams.history(id), *(Entry(uuid4(), fact) for fact in facts)]
+
+
+def _taken_in(case: ServiceCase | None) -> int | None:
+    """The year whose limit a complex case counts against; None for one that was cancelled or refused."""
+    if case is None or not case.opened.complex or case.cancelled is not None:
+        return None
+    if case.decided is not None and case.decided.decision != "eligible":
+        return None
+    return case.opened.applied_on.year
+
+
+def _still_within_limit(
+    tracking: ServiceTracking,
+    streams: Streams,
+    before: ServiceCase | None,
+    after: ServiceCase | None,
+) -> None:
+    """What brings a complex case back, or into another year, asks for the limit again."""
+    year = _taken_in(after)
+    if after is None or year is None or year == _taken_in(before):
+        return
+    plan_id = stream_id("plan", str(year))
+    policy = (tracking.streams([plan_id]).state(plan.KIND, plan_id) or plan.Plan()).policy
+    _within_limit(streams, after.opened.participant_id, year, policy)
 
 
 def _within(request: Request, code: str) -> None:

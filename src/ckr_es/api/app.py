@@ -145,7 +145,7 @@ class Gate:
             return
         if scope["method"] == "HEAD":
             # A copy: the server must go on seeing HEAD, or it waits for the body it was promised the length of.
-            scope = {**scope, "method": "GET"}  # type: ignore[typeddict-item]  # a spread loses the TypedDict
+            scope = {**scope, "method": "GET"}
             send = _without_body(send)
         if scope["path"] == "/health/live":
             await self.app(scope, receive, send)
