@@ -31,7 +31,14 @@ from ckr_es.store.database import Database
 
 ROLES = ("operator", "manager", "auditor", "analyst", "admin")
 OPEN = {"/", "/health/live", "/health/ready", "/metrics", "/api/docs", "/api/v1/openapi.json"}
-STEPS = {"code": "tourism", "label": "2019-Q1", "year": "2021", "kpi": "services", "asset": "start.js"}
+STEPS = {
+    "code": "tourism",
+    "label": "2019-Q1",
+    "year": "2021",
+    "kpi": "services",
+    "asset": "start.js",
+    "path": "x",
+}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +85,9 @@ def test_every_route_names_its_roles(app: Litestar) -> None:
     assert len(list(_routes(app))) > 45
     for method, path, handler in _routes(app):
         allowed = handler.opt.get("roles")
+        if path.startswith("/api/openapi"):
+            assert allowed is None  # the library's own pages are nobody's
+            continue
         assert allowed, (method, path)
         assert allowed == ANYONE or allowed <= set(ROLES), (method, path)
         if allowed == ANYONE:
@@ -89,8 +99,8 @@ def test_no_route_answers_without_a_key(centre: Centre, app: Litestar) -> None:
     before = centre.kept()
     for method, path, handler in _routes(app):
         answer = _ask(centre.nobody, method, path)
-        if handler.opt["roles"] == ANYONE:
-            assert answer.status_code in (200, 307), path
+        if handler.opt.get("roles", set()) == ANYONE:
+            assert answer.status_code in (200, 302), path
         else:
             problem(answer, 401, "key-required")
     assert centre.kept() == before
@@ -101,7 +111,7 @@ def test_a_role_is_refused_exactly_what_is_not_its_own(centre: Centre, app: Lite
     before = centre.kept()
     client: Client = getattr(centre, role)
     for method, path, handler in _routes(app):
-        allowed = handler.opt["roles"]
+        allowed = handler.opt.get("roles", set())
         answer = _ask(client, method, path)
         if allowed == ANYONE or role in allowed:
             assert answer.status_code not in (401, 403, 405, 500), (method, path, answer.text)
@@ -112,16 +122,16 @@ def test_a_role_is_refused_exactly_what_is_not_its_own(centre: Centre, app: Lite
 
 def test_what_roles_may_is_as_the_contract_says(app: Litestar) -> None:
     may: dict[str, set[tuple[str, str]]] = {
-        role: {(method, path) for method, path, handler in _routes(app) if role in handler.opt["roles"]}
+        role: {
+            (method, path)
+            for method, path, handler in _routes(app)
+            if role in handler.opt.get("roles", set())
+        }
         for role in ROLES
     }
-    commands = {
-        place
-        for role in ROLES
-        for place in may[role]
-        if place[0] != "GET" and not place[1].endswith("/search")
-    }
-    reads = {place for role in ROLES for place in may[role] if place[0] == "GET"}
+    places = set().union(*may.values())
+    commands = {place for place in places if place[0] != "GET" and not place[1].endswith("/search")}
+    reads = {place for place in places if place[0] == "GET"}
     of_managers = {place for place in commands if place[1].startswith(("/api/v1/periods", "/api/v1/plans"))}
     assert may["manager"] >= commands
     assert may["operator"] & commands == commands - of_managers
@@ -218,7 +228,7 @@ def test_a_key_of_a_cluster_gets_nothing_of_the_whole_centre(
     made = {role: centre.client(role, cluster="tourism") for role in ROLES}
     for method, path, handler in _routes(app):
         if handler.opt.get("whole_centre"):
-            for role in set(ROLES) & handler.opt["roles"]:
+            for role in set(ROLES) & handler.opt.get("roles", set()):
                 problem(_ask(made[role], method, path), 403, "cluster-key")
 
 
@@ -255,14 +265,22 @@ def test_a_key_of_a_cluster_corrects_nothing_elsewhere(centre: Centre, world: di
         items = centre.auditor.read(f"{path}/timeline")["items"]
         return next(str(item["event_id"]) for item in items if item["type"] == type)
 
-    opened = first(f"/cases/{world['own_case']}", "service-case.opened")
+    fresh = plain_case(centre.operator, world["tourist"], "tourism")
+    opened = first(f"/cases/{fresh}", "service-case.opened")
     joined = first(f"/participants/{world['tourist']}", "participant.joined-cluster")
+    items = centre.auditor.read(f"/participants/{world['both']}/timeline")["items"]
+    elsewhere = next(item["event_id"] for item in items if item["body"].get("cluster") == "organic")
     theirs = first(f"/cases/{world['their_case']}", "service-case.opened")
     before = centre.head()
     for path, body in (
         (f"/cases/{world['their_case']}", {"event_id": theirs, "void": True}),
-        (f"/cases/{world['own_case']}", {"event_id": opened, "replacement": {"cluster": "organic"}}),
+        (f"/cases/{fresh}", {"event_id": opened, "replacement": {"cluster": "organic"}}),
         (f"/participants/{world['tourist']}", {"event_id": joined, "replacement": {"cluster": "organic"}}),
+        (
+            f"/participants/{world['both']}",
+            {"event_id": elsewhere, "replacement": {"joined_on": "2020-03-02"}},
+        ),
+        (f"/participants/{world['both']}", {"event_id": elsewhere, "void": True}),
     ):
         answer = one.post(f"{path}/corrections", reason="ошибка", **body)
         assert answer.status_code == 404, f"{path} {body}: {answer.status_code} {answer.text}"

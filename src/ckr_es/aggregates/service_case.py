@@ -305,7 +305,6 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         acts = sorted(self.accepted, key=lambda act: act.component_no not in mandatory)[:needed]
         if (
             not self.opened.complex
-            or self.cancelled is not None
             or not mandatory
             or len(acts) < needed
             or not mandatory <= {act.component_no for act in acts}

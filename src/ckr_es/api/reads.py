@@ -98,7 +98,13 @@ class Reader:
         after = _decoded(cursor, int) if cursor else 0
         with self._pool.connection() as conn:
             found = timeline.timeline(
-                conn, participant_id, moment.position, stream_id=stream, after=after, limit=limit + 1
+                conn,
+                participant_id,
+                moment.position,
+                stream_id=stream,
+                cluster=self._cluster,
+                after=after,
+                limit=limit + 1,
             )
         return {"meta": moment.meta(), **_page(found, limit, lambda last: last.position)}
 

@@ -39,6 +39,9 @@ TIMELINE = """
            select coalesce(max(length), 0) %% 2 = 1 from chain) as struck
     from ckr.event e
     where (e.participant_id = %(participant_id)s or e.stream_id = %(stream_id)s)
+      and (%(cluster)s::text is null or not exists (
+          select from ckr.event o where o.stream_id = e.stream_id and o.position <= %(position)s
+            and o.type = 'service-case.opened' and o.body ->> 'cluster' <> %(cluster)s))
       and e.position > %(after)s and e.position <= %(position)s
     order by e.position limit %(limit)s
 """
@@ -66,13 +69,18 @@ def timeline(
     position: int,
     *,
     stream_id: UUID | None = None,
+    cluster: str | None = None,
     after: int = 0,
     limit: int = 100,
 ) -> list[Moment]:
-    """The records of a participant and its cases, or of a stream, up to `position`; `after` is the last one seen."""
+    """The records of a participant and its cases, or of a stream, up to `position`; `after` is the last one seen.
+
+    With `cluster` the cases of other clusters are left out.
+    """
     asked = {
         "participant_id": participant_id,
         "stream_id": stream_id,
+        "cluster": cluster,
         "position": position,
         "after": after,
         "limit": limit,
