@@ -368,3 +368,49 @@ def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, ob
         "new_products_russian": sum("russian" in e.markets for e in launched),
         "new_products_foreign": sum("foreign" in e.markets for e in launched),
     }
+
+
+def eventful() -> list[Recorded]:
+    """What chance meets too seldom: late bases of growth, firsts that move, clusters and memberships put right."""
+    w = World()
+    for n in range(3):
+        w.propose(n, n != 1, START)
+        w.form(n, date(2020, 12, 1))
+    formed = 1  # of the first cluster
+    for n in range(4):
+        w.register(n, "legal_entity", START)
+    w.set_plan(2021, Policy(jobs_method="growth", complex_in_services="once"), 10)
+    _joined(w, 0, 1, date(2021, 2, 1))
+    joined = len(w.records) - 1
+    _joined(w, 1, 0, date(2020, 12, 1))
+    for label, headcount in (("2021-Q1", 10), ("2021-Q2", 16), ("2021-Q3", 12), ("2022-Q1", 30)):
+        for who in (0, 1):
+            _jobs(w, who, label, headcount, 2)
+            _sales(w, who, label, headcount)
+    _jobs(w, 1, "2020-Q4", 4, 1)
+    base = len(w.records) - 1
+    w.correct(base, {"headcount": 13})
+    w.correct(base, {"quarter": "2020-Q3"})
+    w.correct(base, None)
+    w.correct(joined, {"cluster": "organic"})
+    w.dissolve(0, date(2021, 5, 1))
+    dissolved = len(w.records) - 1
+    w.correct(dissolved, {"dissolved_on": "2021-01-01"})
+    w.correct(formed, {"formed_on": "2020-11-15"})
+    w.correct(dissolved, None)
+    _left(w, 0, 0, date(2021, 2, 2))
+    w.correct(formed, {"formed_on": "2021-02-02"})
+    w.correct(formed, {"formed_on": "2021-06-15"})
+    for case, complex in ((0, False), (1, True), (4, False)):
+        w.open(case, 0, 0, complex, START)
+    w.accept(0, 1, date(2021, 4, 1))
+    w.accept(4, 1, date(2021, 4, 1))
+    act = len(w.records) - 1
+    w.accept(1, 2, date(2021, 3, 1))
+    w.accept(1, 1, date(2021, 3, 2))
+    w.correct(len(w.records) - 2, {"accepted_on": "2021-12-31"})
+    w.correct(act, {"accepted_on": "2021-02-01"})
+    w.correct(act, {"accepted_on": "2020-12-31"})
+    w.correct(act, None)
+    w.correct(len(w.records) - 1, None)
+    return w.records

@@ -5,20 +5,22 @@ from datetime import date
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from projections.histories import dates, figures, histories
+from projections.histories import Entry, amend, dates, eventful, figures, histories, plan
 
 from ckr_es.projections.kpi import Ledger
 from ckr_es.projections.plans import Plans
 from ckr_es.projections.sheet import Sheet
 from ckr_es.rules.kpi_sets import KPI_SETS, Policy, applicable, measures
+from ckr_es.rules.money import thousand_roubles
 
 SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+DAYS = [date(2020, 12, 31), date(2022, 3, 31)] + [date(2021, m, d) for m in range(1, 13) for d in (1, 2, 28)]
+
+
 def summed(lines, records, as_of, position):
     """The table from lines alone; the policy is that of the latest plan known, as the fold finds it."""
-    from projections.histories import Entry, amend, plan
-
     policy = Policy()
     streams = defaultdict(list)
     for r in records:
@@ -39,8 +41,6 @@ def summed(lines, records, as_of, position):
         n = sum(totals[kpi, "stock" if row.stock else "flow"] for kpi in measures(row, policy))
         table[row.kpi] = n if applicable(row, policy, as_of.year) else None
     if table["sales"] is not None:
-        from ckr_es.rules.money import thousand_roubles
-
         table["sales"] = thousand_roubles(table["sales"])
     return table
 
@@ -53,6 +53,15 @@ def test_lines_sum_to_the_figures_on_any_day_at_any_position(records, data):
     for _ in range(6):
         as_of, position = data.draw(dates), data.draw(st.integers(0, len(records)))
         assert summed(lines, records, as_of, position) == figures(records, as_of, position)
+
+
+def test_a_year_in_which_much_was_put_right():
+    records = eventful()
+    ledger = Ledger()
+    lines = [line for r in records for line in ledger.apply(r)]
+    for position in range(len(records) + 1):
+        for as_of in DAYS:
+            assert summed(lines, records, as_of, position) == figures(records, as_of, position)
 
 
 @SLOW

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from projections.conftest import project, projector, reader, record, store
-from projections.histories import END, START, World, figures, histories
+from projections.histories import END, START, World, eventful, figures, histories
 
 from ckr_es.projections import kpi_reads
 from ckr_es.projections.follower import Follower, await_position
@@ -33,6 +33,15 @@ def test_the_rebuilt_tables_are_the_live_ones(databases, records, most):
         with reader(database) as conn:
             table = kpi_reads.table(conn, END, len(records))
             assert {r["kpi"]: r["actual"] for r in table.rows} == figures(records, END, len(records))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_the_follower_knows_what_it_needs_of_the_log_wherever_a_batch_begins(databases, most):
+    with databases() as database:
+        record(database, eventful())
+        project(database, most)
+        for name in NAMES:
+            assert rebuild(name, database).differences == ()
 
 
 def some():

@@ -1,0 +1,197 @@
+"""The append door, called: commands go in as binary columns, an outcome for each comes back."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from struct import Struct as Packing
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+import psycopg
+from msgspec import Struct
+from psycopg.adapt import Dumper, PyFormat
+from psycopg.pq import Format
+from psycopg.rows import tuple_row
+
+from ckr_es.store.envelope import StoredRow
+
+Connection = psycopg.Connection[Any]
+
+DOOR = """
+    select outcome, first_position, last_position, recorded_at, leaves, conflict_stream, actual_version
+    from ckr.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b,
+                    %b, %b, %b,
+                    %b, %b, %b, %b, %b, %b, %b, %b, %b)
+"""
+POSTGRES_EPOCH = date(2000, 1, 1).toordinal()
+SMALLINT, INT, BIGINT = Packing(">h").pack, Packing(">i").pack, Packing(">q").pack
+ARRAY, EMPTY_ARRAY = Packing(">iiIii").pack, Packing(">iiI").pack
+SIZE, NULL = INT, INT(-1)
+
+
+class Guard(Struct, frozen=True):
+    """The decision holds unless an event after this position has one of these types (none: any) and this
+    participant.
+    """
+
+    after: int
+    types: tuple[str, ...] = ()
+    participant_id: UUID | None = None
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Personal data to keep beside the log; `fields` is JSON text. An INN of another is a conflict."""
+
+    participant_id: UUID
+    inn: str | None
+    fields: bytes
+    salt: bytes
+    commitment: bytes
+
+
+class Erasure(Struct, frozen=True):
+    """The identity row of this participant is deleted, with its salt."""
+
+    participant_id: UUID
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """One command: its key, what it expects of streams (0 and -1: no such stream) and what it records.
+
+    With no rows the door keeps `answer` (the stored body) under the key.
+    """
+
+    key: str
+    request_hash: bytes
+    actor: str
+    role: str
+    correlation_id: UUID
+    status: int
+    subject: str
+    version: int
+    expected: tuple[tuple[UUID, int], ...] = ()
+    rows: tuple[StoredRow, ...] = ()
+    answer: str | None = None
+    guard: Guard | None = None
+    identity: Identity | Erasure | None = None
+
+
+class Outcome(Struct, frozen=True):
+    """What the door said.
+
+    `recorded`: by this very submission. `known`: an earlier submission of the same request recorded it, and
+    what is here is of that one. `reused`: the key belongs to another request. `conflict`: `conflict_stream`
+    stands at `actual_version` (None: no such stream); or, for an INN, is the participant that holds it.
+    """
+
+    kind: Literal["recorded", "known", "reused", "conflict"]
+    first_position: int | None = None
+    last_position: int | None = None
+    recorded_at: datetime | None = None  # of the last event
+    leaves: tuple[bytes, ...] = ()
+    conflict_stream: UUID | None = None
+    actual_version: int | None = None
+
+
+def append(conn: Connection, commands: Sequence[Command]) -> list[Outcome]:
+    """One call of the door, with its parameters as binary arrays: one column each."""
+    with conn.cursor(binary=True, row_factory=tuple_row) as cursor:
+        answers = cursor.execute(DOOR, _columns(commands), prepare=True).fetchall()
+    return [
+        Outcome(
+            kind,
+            first,
+            last,
+            recorded_at and recorded_at.astimezone(UTC),
+            tuple(leaves) if leaves else (),
+            stream,
+            version,
+        )
+        for kind, first, last, recorded_at, leaves, stream, version in answers
+    ]
+
+
+class Column:
+    """A binary array for the server; psycopg's own list dumper would guess the type from the values."""
+
+    __slots__ = ("array_oid", "data")
+
+    def __init__(self, array_oid: int, element_oid: int, values: Iterable[bytes | None]) -> None:
+        parts = [NULL if v is None else SIZE(len(v)) + v for v in values]
+        # One dimension, may hold nulls, its length, numbered from 1; an empty array has no dimension.
+        head = ARRAY(1, 1, element_oid, len(parts), 1) if parts else EMPTY_ARRAY(0, 0, element_oid)
+        self.array_oid = array_oid
+        self.data = b"".join((head, *parts))
+
+
+class ColumnDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Column) -> bytes:
+        return obj.data
+
+    def get_key(self, obj: Column, _: PyFormat) -> Any:
+        return (self.cls, obj.array_oid)
+
+    def upgrade(self, obj: Column, _: PyFormat) -> "ColumnDumper":
+        dumper = ColumnDumper(self.cls)
+        dumper.oid = obj.array_oid
+        return dumper
+
+
+def _columns(commands: Sequence[Command]) -> list[Column]:
+    expected = [(n, *x) for n, c in enumerate(commands, 1) for x in c.expected]
+    rows = [(n, r) for n, c in enumerate(commands, 1) for r in c.rows]
+    return [
+        _texts(c.key for c in commands),
+        Column(1001, 17, (c.request_hash for c in commands)),
+        _texts(c.actor for c in commands),
+        _texts(c.role for c in commands),
+        _uuids(c.correlation_id for c in commands),
+        Column(1005, 21, (SMALLINT(c.status) for c in commands)),
+        _texts(c.subject for c in commands),
+        _ints(c.version for c in commands),
+        _texts(c.answer for c in commands),
+        Column(1016, 20, (BIGINT(c.guard.after) if c.guard else None for c in commands)),
+        _texts(",".join(c.guard.types) if c.guard and c.guard.types else None for c in commands),
+        _uuids(c.guard.participant_id if c.guard else None for c in commands),
+        Column(1009, 25, (_identity(c.identity) if c.identity else None for c in commands)),
+        _ints(n for n, _, _ in expected),
+        _uuids(stream for _, stream, _ in expected),
+        _ints(version for _, _, version in expected),
+        _ints(n for n, _ in rows),
+        _uuids(r.event_id for _, r in rows),
+        _uuids(r.originator_id for _, r in rows),
+        _ints(r.originator_version for _, r in rows),
+        _texts(r.topic for _, r in rows),
+        Column(1009, 25, (r.state for _, r in rows)),
+        _uuids(r.causation_id for _, r in rows),
+        Column(1182, 1082, (INT(r.effective_on.toordinal() - POSTGRES_EPOCH) for _, r in rows)),
+        _uuids(r.participant_id for _, r in rows),
+    ]
+
+
+def _texts(values: Iterable[str | None]) -> Column:
+    return Column(1009, 25, (None if v is None else v.encode() for v in values))
+
+
+def _uuids(values: Iterable[UUID | None]) -> Column:
+    return Column(2951, 2950, (v.bytes if v else None for v in values))
+
+
+def _ints(values: Iterable[int]) -> Column:
+    return Column(1007, 23, map(INT, values))
+
+
+def _identity(identity: Identity | Erasure) -> bytes:
+    if isinstance(identity, Erasure):
+        return msgspec.json.encode({"participant_id": identity.participant_id})
+    return msgspec.json.encode(
+        {
+            "participant_id": identity.participant_id,
+            "inn": identity.inn,
+            "fields": identity.fields.decode(),
+            "salt": identity.salt.hex(),
+            "commitment": identity.commitment.hex(),
+        }
+    )
