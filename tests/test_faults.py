@@ -1,6 +1,5 @@
 """Whoever is killed while people record: what was acknowledged is there, once; what was not can be asked again."""
 
-import json
 import os
 import signal
 import socket
@@ -219,5 +218,5 @@ def test_overload_is_answered_within_two_seconds(home: Path) -> None:
                 thread.join(30)
             holder.rollback()
     assert Counter((status, after) for _, status, after in answers) == {(503, "1"): 24}
-    told_to_wait = sorted(took for took, *_ in answers)[:20]  # all but those who were let in and hold the writer
-    assert max(told_to_wait) < 3, json.dumps(told_to_wait)
+    slowest = max(took for took, *_ in answers)
+    assert slowest < 2.5, slowest  # two seconds, and what a busy machine adds

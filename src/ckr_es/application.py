@@ -24,7 +24,7 @@ from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
 from ckr_es.store.writer import Command, Guard, Identity, Outcome, Overloaded
 
 S = TypeVar("S")
-PATIENCE = 1.5  # seconds a decision is asked again for while others are faster
+PATIENCE = 1.4  # seconds for a decision that others overtake, and for the writer; then 503
 NO_KEY = ""  # no command has it
 _NAMESPACE = uuid5(NAMESPACE_URL, "ckr_es")
 
@@ -194,7 +194,7 @@ class ServiceTracking(Application[UUID]):
             command = self._command(
                 request, id, subject, facts, streams, ids, refusal, guard, identity, participant_id
             )
-            outcome = self.recorder.append(command)
+            outcome = self.recorder.append(command, PATIENCE)
             match outcome.kind:
                 case "conflict" if identity is not None and outcome.conflict_stream not in ids:
                     raise IdentityHeld

@@ -33,7 +33,7 @@ from ckr_es.store.database import Database
 from ckr_es.store.settings import Settings
 
 MAX_BODY = 1_000_000
-PATIENCE = 1.5  # seconds a call waits for its turn; then 503, well within the promised two
+PATIENCE = 0.5  # seconds a call waits for its turn; with the writer's patience within the promised two
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
