@@ -55,7 +55,10 @@ def ready(port: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5, trust_env=False).status_code == 200:
+            if (
+                httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5, trust_env=False).status_code
+                == 200
+            ):
                 return
         except httpx.HTTPError:
             pass

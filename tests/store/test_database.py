@@ -41,7 +41,9 @@ def test_the_product_works_under_an_ordinary_role(own: Database) -> None:
     tracking, follower = ServiceTracking(own), Follower(own)
     follower.start()
     try:
-        event = cluster.Proposed(code="organic", title="Органика", production=True, proposed_on=date(2019, 1, 10))
+        event = cluster.Proposed(
+            code="organic", title="Органика", production=True, proposed_on=date(2019, 1, 10)
+        )
         request = Request(
             key="k",
             request_hash=b"h",

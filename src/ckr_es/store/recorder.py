@@ -44,6 +44,7 @@ PATIENCE: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 
+
 class Recorder(Reads, ApplicationRecorder):
     """Reads by a pool of this role, writes by one writer thread. Close it before the database."""
 
@@ -105,6 +106,7 @@ class Recorder(Reads, ApplicationRecorder):
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> "Subscription":
         return Subscription(self, gt, topics)
+
 
 class Subscription(ListenNotifySubscription[Recorder]):
     """NOTIFY makes it quick, the tick makes it certain; a lost LISTEN connection is made again."""

@@ -22,6 +22,7 @@ LOST_AT_MOST = 3  # connections that one call may lose before its commands are t
 LOST = ("08", "57P")  # SQLSTATE classes of a connection or a server that went away
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between attempts to connect
 
+
 class Overloaded(Exception):
     """The command was certainly not recorded: there was no time or no room for it."""
 
