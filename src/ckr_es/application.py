@@ -19,9 +19,10 @@ from ckr_es.aggregates.service_case import Opened
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import periods_of
 from ckr_es.store.database import Database
+from ckr_es.store.door import Command, Guard, Identity, Outcome
 from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow
 from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
-from ckr_es.store.writer import Command, Guard, Identity, Outcome, Overloaded
+from ckr_es.store.writer import Overloaded
 
 S = TypeVar("S")
 PATIENCE = 1.4  # seconds for a decision that others overtake, and for the writer; then 503

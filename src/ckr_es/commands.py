@@ -18,8 +18,8 @@ from ckr_es.aggregates.service_case import ComponentAdded, Opened, Override, Ser
 from ckr_es.application import Answer, IdentityHeld, Request, ServiceTracking, Streams, stream_id
 from ckr_es.rules import Invalid, Problem, Refused, Unknown, calendar, eligibility, identifiers
 from ckr_es.rules.kpi_sets import Policy
+from ckr_es.store.door import Identity
 from ckr_es.store.ledger import root
-from ckr_es.store.writer import Identity
 
 
 def cluster_stream(code: str) -> UUID:

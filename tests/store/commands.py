@@ -4,8 +4,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
+from ckr_es.store.door import Command
 from ckr_es.store.envelope import StoredRow
-from ckr_es.store.writer import Command
 
 BODY = '{"type":"test.happened","note":"ёлка"}'.encode()
 

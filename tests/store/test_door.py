@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from store.commands import BODY, begin, command, row
 
 from ckr_es.store.database import Database
-from ckr_es.store.writer import (
+from ckr_es.store.door import (
     DOOR,
     Column,
     ColumnDumper,

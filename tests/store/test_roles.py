@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 from store.commands import begin
 
 from ckr_es.store.database import Database
-from ckr_es.store.writer import Column, ColumnDumper, Erasure, Identity, append
+from ckr_es.store.door import Column, ColumnDumper, Erasure, Identity, append
 
 OURS = ("ckr_app", "ckr_projector", "ckr_reader", "ckr_migrator")
 ABOVE_PRIVILEGES = ("ckr_owner", "superuser", "superuser as a replica")

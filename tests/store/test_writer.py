@@ -13,7 +13,8 @@ from store.commands import begin, command, row
 
 from ckr_es.store import writer as module
 from ckr_es.store.database import Database
-from ckr_es.store.writer import Command, Guard, Outcome, OutcomeUnknown, Overloaded, Writer
+from ckr_es.store.door import Command, Guard, Outcome
+from ckr_es.store.writer import OutcomeUnknown, Overloaded, Writer
 
 Conn = psycopg.Connection[Any]
 LOCK = 7161934518202111  # the door's

@@ -12,11 +12,7 @@ from typing import Self
 
 import psycopg
 
-from ckr_es.store.door import Column, ColumnDumper, Connection, append
-from ckr_es.store.door import Command as Command
-from ckr_es.store.door import Guard as Guard
-from ckr_es.store.door import Identity as Identity
-from ckr_es.store.door import Outcome as Outcome
+from ckr_es.store.door import Column, ColumnDumper, Command, Connection, Outcome, append
 
 LOST_AT_MOST = 3  # connections that one call may lose before its commands are tried one by one
 LOST = ("08", "57P")  # SQLSTATE classes of a connection or a server that went away
