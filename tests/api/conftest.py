@@ -18,9 +18,11 @@ from ckr_es.store.settings import Settings
 
 
 @contextmanager
-def serving(app: Litestar) -> Iterator[str]:
-    """The address of the application, while it is served from a thread."""
+def serving(app: Litestar, send_buffer: int | None = None) -> Iterator[str]:
+    """The address of the application, while it is served from a thread; `send_buffer` (bytes) is the kernel's."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        if send_buffer is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         config = uvicorn.Config(
             app, lifespan="on", ws="none", access_log=False, log_config=None, timeout_graceful_shutdown=5
         )

@@ -13,9 +13,9 @@ from ckr_es.aggregates import amend, cluster, participant, service_case
 from ckr_es.aggregates.facts import Entry
 from ckr_es.projections import directory_reads as directory
 from ckr_es.projections.timeline import timeline
+from ckr_es.store.door import Command, Identity
 from ckr_es.store.envelope import EventMapper, Proposed
 from ckr_es.store.recorder import Recorder
-from ckr_es.store.writer import Command, Identity
 
 IN_SQL = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 

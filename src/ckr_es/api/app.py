@@ -1,18 +1,19 @@
 """Wiring: routes, what they depend on, and what stands before them."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
 from ckr_es import logs
 from ckr_es.api import problems
@@ -33,6 +34,7 @@ from ckr_es.store.database import Database
 from ckr_es.store.settings import Settings
 
 MAX_BODY = 1_000_000
+BODY_PATIENCE = 20.0  # seconds a client has to send its body
 PATIENCE = 0.5  # seconds a call waits for its turn; with the writer's patience within the promised two
 
 
@@ -133,7 +135,10 @@ async def _no_store(message: Message, _: Scope) -> None:
 
 
 class Gate:
-    """Lets in as many calls as there are threads; who waits too long gets 503. HEAD is answered as GET, bodiless."""
+    """Lets in as many calls as there are threads; who waits too long gets 503. HEAD is answered as GET, bodiless.
+
+    Only work takes a turn: a body is read before, and a long answer is sent after, however slow the client.
+    """
 
     def __init__(self, app: ASGIApp, size: int) -> None:
         self.app = app
@@ -151,15 +156,43 @@ class Gate:
             await self.app(scope, receive, send)
             return
         try:
+            async with asyncio.timeout(BODY_PATIENCE):
+                receive = await _read_ahead(receive)
+        except TimeoutError:
+            await _send(send, problems.problem(408, "body-too-slow", "Тело запроса не пришло вовремя"))
+            return
+        try:
             async with asyncio.timeout(PATIENCE):
                 await self.turn.acquire()
         except TimeoutError:
-            await _refuse(send)
+            await _send(send, problems.overloaded())
             return
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self.turn.release()
+        turn = ExitStack()
+        turn.callback(self.turn.release)
+
+        async def sending(message: Message) -> None:
+            if message.get("more_body"):
+                turn.close()
+            await send(message)
+
+        with turn:
+            await self.app(scope, receive, sending)
+
+
+async def _read_ahead(receive: Receive) -> Receive:
+    """All of the body, or the first part of one that is too large: the application refuses it."""
+    read: deque[ReceiveMessage] = deque()
+    size, more = 0, True
+    while more and size <= MAX_BODY:
+        message = await receive()
+        read.append(message)
+        more = message["type"] == "http.request" and message["more_body"]
+        size += len(message["body"]) if message["type"] == "http.request" else 0
+
+    async def again() -> ReceiveMessage:
+        return read.popleft() if read else await receive()
+
+    return again
 
 
 def _without_body(send: Send) -> Send:
@@ -173,10 +206,15 @@ def _without_body(send: Send) -> Send:
     return headers_only
 
 
-async def _refuse(send: Send) -> None:
-    answer = problems.overloaded()
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"retry-after", b"1")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+async def _send(send: Send, answer: Response[Any]) -> None:
+    headers = {"content-type": problems.MEDIA_TYPE, **answer.headers}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status_code or 500,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
     await send(
         {"type": "http.response.body", "body": msgspec.json.encode(answer.content), "more_body": False}
     )
