@@ -1,4 +1,4 @@
-"""What identifies a natural person lies in the vault and nowhere else: not in the log, an answer's store or any file."""
+"""What identifies a natural person lies in the vault and nowhere else: in no event, no stored answer, no file."""
 
 import json
 import os
