@@ -184,7 +184,7 @@ class Twins:
         before = self.facts(self.actual), fold(self.kind, self.actual)
         said = plain(self.kind, other) if isinstance(other, type(entry.event)) else None
         mistake = self.amended(entry.event_id, said)
-        if mistake is not None and self.actual[-1].event_id != entry.event_id:
+        if mistake not in (None, entry.event_id):
             assert self.amended(mistake, None) is not None
         assert (self.facts(self.actual), fold(self.kind, self.actual)) == before
 
