@@ -1,0 +1,1 @@
+"""Registers outside the house: their files, their answers, and what of them becomes a record."""
