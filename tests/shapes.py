@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ckr_es.aggregates.participant import OkvedCode, RegionCode
 from ckr_es.aggregates.plan import PlanValue, Year
+from ckr_es.rules.support import Digits4, LegalInn
 from ckr_es.rules.values import (
     Code,
     FunctionCode,
@@ -27,7 +28,9 @@ from ckr_es.rules.values import (
 DAYS = tuple(date(2021, month, day) for month in (3, 4) for day in (1, 2, 9, 30))
 KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Code, st.sampled_from(["organic", "digital"])),
+    (Digits4, st.sampled_from(["0400", "0101"])),
     (FunctionCode, st.sampled_from(["FN.а", "FN.о"])),
+    (LegalInn, st.sampled_from(["2460066195", "7707083893"])),
     (Inn, st.sampled_from(["2460066195", "7707083893"])),
     (Month, st.sampled_from(["2021-03", "2021-04"])),
     (Number, st.sampled_from(["1", "2/б"])),

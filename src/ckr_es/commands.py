@@ -16,7 +16,17 @@ from ckr_es.aggregates.amend import amend, fold
 from ckr_es.aggregates.facts import Entry, Fact, Kind
 from ckr_es.aggregates.service_case import ComponentAdded, Opened, Override, ServiceCase
 from ckr_es.application import Answer, IdentityHeld, Request, ServiceTracking, Streams, stream_id
-from ckr_es.rules import Invalid, Problem, Refused, Unknown, calendar, eligibility, identifiers
+from ckr_es.rules import (
+    Invalid,
+    Problem,
+    Refused,
+    Unknown,
+    calendar,
+    earlier_support,
+    eligibility,
+    identifiers,
+)
+from ckr_es.rules.earlier_support import Note
 from ckr_es.rules.kpi_sets import Policy
 from ckr_es.store.door import Identity
 from ckr_es.store.ledger import root
@@ -228,6 +238,11 @@ def assess(
     )
 
 
+def notes(state: ServiceCase, who: participant.Participant, decided_on: date) -> tuple[Note, ...]:
+    """What earlier support means for this case."""
+    return earlier_support.notes(state.opened.applied_on, decided_on, state.forms(), who.supports)
+
+
 def decide_eligibility(
     tracking: ServiceTracking,
     request: Request,
@@ -245,9 +260,10 @@ def decide_eligibility(
     def decide(streams: Streams) -> Sequence[Fact]:
         state = streams.known(service_case.KIND, id, "Дело")
         _within(request, state.opened.cluster)
-        verdicts = assess(state, streams.known(participant.KIND, who, "Участник"), decided_on)
+        known = streams.known(participant.KIND, who, "Участник")
         facts = state.decide_eligibility(
-            verdicts,
+            assess(state, known, decided_on),
+            notes=notes(state, known, decided_on),
             decision=decision,
             decided_on=decided_on,
             overrides=overrides,

@@ -56,7 +56,10 @@ OPENED = instances(
     external_id=FREE,
     applied_on=EARLY,
 )
-SCORED = instances(service_case.Scored, scored_on=st.just(date(2021, 3, 2)))
+SCORED = instances(
+    service_case.Scored, scored_on=st.just(date(2021, 3, 2)), questionnaire=FREE, answers=FREE
+)
+ANSWERED = st.sampled_from(["paper", "integrated"]).map(answered)
 COMPONENT = instances(ComponentAdded, provider_id=FREE, funding=FREE)
 FIRST, SECOND = (
     instances(

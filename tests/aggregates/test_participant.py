@@ -21,9 +21,11 @@ from ckr_es.aggregates.participant import (
     Registered,
     RegistryChecked,
     SalesReported,
+    SupportChecked,
     decide,
 )
-from ckr_es.rules.eligibility import Evidence, Membership, RegistryCheck
+from ckr_es.rules.eligibility import Evidence, Membership, RegistryCheck, SupportCheck
+from ckr_es.rules.support import Support
 from ckr_es.rules.values import Document
 
 CASE = UUID(int=77)
@@ -51,6 +53,14 @@ CHECKED = RegistryChecked(
 )
 ABSENT = RegistryChecked(source="fns", as_of=date(2021, 3, 2), result="absent")
 UNAVAILABLE = RegistryChecked(source="fns", as_of=date(2021, 3, 3), result="unavailable")
+SUPPORT = Support(provider_inn="2460066195", form="0400", kind="0402", decided_on=date(2020, 11, 2))
+SUPPORTED = SupportChecked(
+    source="ЕРСМСП-ПП",
+    as_of=date(2021, 3, 4),
+    result="found",
+    supports=(SUPPORT,),
+    answer_sha256="cd" * 32,
+)
 CERTIFICATE = EvidenceFiled(kind="tax_certificate", as_of=date(2021, 3, 1), debt_kopecks=0)
 DECLARED = EvidenceFiled(kind="declaration", as_of=date(2021, 3, 2), covers=("E5", "E6", "E7"))
 PAPER = EvidenceFiled(kind="document", as_of=date(2021, 3, 3), document=Document(title="Устав"))
@@ -71,6 +81,7 @@ EVERYTHING = [
     CHANGED,
     CHECKED,
     ABSENT,
+    SUPPORTED,
     CERTIFICATE,
     DECLARED,
     PAPER,
@@ -191,6 +202,30 @@ def test_a_register_that_found_the_firm_says_all_of_it_and_otherwise_nothing(fie
     for event in (ABSENT, UNAVAILABLE):
         with invalid("not-applicable", f"/{field}"):
             decide(firm, replace(event, **{field: getattr(CHECKED, field)}))
+
+
+@pytest.mark.parametrize("field", ["category", "included_on", "region_code", "okved_main", "status"])
+def test_an_answer_named_by_its_hash_may_lack_what_its_register_does_not_hold(field: str) -> None:
+    partial = replace(CHECKED, answer_sha256="ab" * 32, **{field: None})
+    assert decide(given(KIND, FIRM), partial) == (partial,)
+    assert given(KIND, FIRM, partial).checks[0].via == "entry"
+
+
+def test_additional_codes_that_were_not_told_are_not_taken_for_none() -> None:
+    partial = replace(CHECKED, answer_sha256="ab" * 32, okved_additional=None)
+    assert given(KIND, FIRM, partial).checks[0].okved_additional is None
+    assert given(KIND, FIRM, ABSENT).checks[0].okved_additional == ()
+
+
+@pytest.mark.parametrize("event", [replace(SUPPORTED, supports=()), replace(SUPPORTED, result="absent")])
+def test_support_is_told_exactly_when_some_was_found(event: SupportChecked) -> None:
+    with invalid("supports-differ", "/supports"):
+        decide(given(KIND, FIRM), event)
+
+
+def test_earlier_support_is_what_eligibility_reads() -> None:
+    read = SupportCheck(event_id=UUID(int=2), source="ЕРСМСП-ПП", as_of=date(2021, 3, 4), supports=(SUPPORT,))
+    assert given(KIND, FIRM, SUPPORTED).supports == (read,)
 
 
 def test_a_firm_without_additional_codes_is_found_too() -> None:

@@ -162,7 +162,7 @@ def test_a_decision_keeps_all_it_rests_on(decision: str) -> None:
     found = verdicts(E9="fail") if decision == "refused" else verdicts()
     [event] = given(KIND, PLAIN, component(1)).decide_eligibility(found, **deciding(decision))
     assert isinstance(event, EligibilityDecided)
-    assert (event.decision, event.rule_set, event.overrides) == (decision, eligibility.RULE_SET, ())
+    assert (event.decision, event.rule_set, event.overrides) == (decision, "2021.1", ())
     assert [(c.condition, c.verdict, c.inputs, c.event_id) for c in event.checks] == [
         (c.condition, c.verdict, {"n": 1}, UUID(int=4)) for c in found
     ]

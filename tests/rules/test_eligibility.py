@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Sequence
 from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
@@ -12,28 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckr_es.rules import Refused, okved
-from ckr_es.rules.eligibility import (
-    CONDITIONS,
-    RULE_SET,
-    Check,
-    Condition,
-    Decision,
-    Evidence,
-    Membership,
-    Override,
-    RegistryCheck,
-    Verdict,
-    assess,
-    decide,
-)
+from ckr_es.rules import Refused, Unknown, okved
+from ckr_es.rules.decision import Decision, Override, decide
+from ckr_es.rules.eligibility import Check, Evidence, Membership, RegistryCheck, assess
+from ckr_es.rules.rule_sets import CONDITIONS, Condition, conditions, in_force, rule_set, rule_sets
+from ckr_es.rules.verdicts import Verdict, judge
 
 APPLIED, DECIDED = date(2021, 3, 10), date(2021, 3, 12)
 CHECK_ID, CERTIFICATE_ID, DECLARATION_ID, MEMBERSHIP_ID, OTHER_ID = (UUID(int=n) for n in range(1, 6))
 ON_REGISTRY = {"E0", "E1", "E2", "E4", "E5", "E6", "E7", "E8"}
 
 with (Path(okved.__file__).parent / "okved2_rules.csv").open(encoding="utf-8", newline="") as file:
-    LINES = list(csv.DictReader(file, delimiter=";"))
+    LINES = [line for line in csv.DictReader(file, delimiter=";") if line["valid_from"] <= "2021-12-31"]
 
 
 def found(event_id: UUID = CHECK_ID, as_of: date = date(2021, 3, 5), **changed: Any) -> RegistryCheck:
@@ -102,7 +93,6 @@ def test_a_whole_file_passes_every_condition_in_order() -> None:
         "E3": MEMBERSHIP_ID,
         "E9": CERTIFICATE_ID,
     }
-    assert RULE_SET == "2021.1"
 
 
 def test_with_nothing_on_file_only_the_membership_is_known() -> None:
@@ -136,7 +126,7 @@ def test_who_is_absent_fails_the_register_and_nothing_else_is_known() -> None:
         ({"category": "small"}, "E1", "pass"),
         ({"category": "medium"}, "E1", "pass"),
         ({"category": None}, "E1", "not_checked"),
-        ({"included_on": None}, "E2", "pass"),
+        ({"included_on": None}, "E2", "not_checked"),
         ({"okved_main": None}, "E4", "not_checked"),
         ({"status": "active"}, "E8", "pass"),
         ({"status": "liquidating"}, "E8", "fail"),
@@ -207,6 +197,61 @@ def test_the_first_days_of_the_calendar_do_not_break_it() -> None:
     first = date(1, 1, 5)
     assert assess(first, first, [], [], [])[0].verdict == "not_checked"
     assert assess(first, first, [found(as_of=date(1, 1, 1))], [], [])[0].verdict == "pass"
+
+
+# --- registers that hold only a part, and hints ----------------------------------------------------
+
+SNAPSHOT: dict[str, Any] = {"status": None, "via": "snapshot", "as_of": date(2021, 3, 8)}
+EXTRACT: dict[str, Any] = {
+    "category": None,
+    "included_on": None,
+    "region_code": None,
+    "okved_main": None,
+    "okved_additional": None,
+    "event_id": OTHER_ID,
+}
+
+
+def test_each_condition_rests_on_the_latest_register_that_speaks_of_it() -> None:
+    """The register of SMEs knows no liquidation, and the register of companies no category."""
+    for checks in ([found(**SNAPSHOT), found(**EXTRACT)], [found(**EXTRACT), found(**SNAPSHOT)]):
+        got = assessed(checks=checks)
+        assert {c.verdict for c in got.values()} == {"pass"}
+        assert {c for c in ON_REGISTRY if got[c].event_id == OTHER_ID} == {"E8"}
+
+
+def test_what_no_register_told_is_not_checked() -> None:
+    assert verdicts(checks=[found(**SNAPSHOT)])["E8"] == "not_checked"
+    got = verdicts(checks=[found(**EXTRACT)])
+    assert {c for c, v in got.items() if v == "not_checked"} == ON_REGISTRY - {"E8"}
+
+
+def test_a_main_code_without_the_others_does_not_pass() -> None:
+    got = verdicts(checks=[found(okved_additional=None)])
+    assert {c for c, v in got.items() if v == "not_checked"} == {"E4", "E5", "E6", "E7"}
+
+
+def test_a_newer_absence_outweighs_an_older_part() -> None:
+    checks = [found(**EXTRACT), answered("absent", as_of=date(2021, 3, 9))]
+    assert verdicts(checks=checks)["E8"] == "not_checked"
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [("active", "review"), ("liquidated", "review"), (None, "not_checked")]
+)
+def test_a_hint_neither_grants_nor_denies(status: str | None, verdict: Verdict) -> None:
+    got = assessed(checks=[found(via="dadata", status=status)])
+    assert got["E8"].verdict == verdict
+    assert {got[c].verdict for c in ("E0", "E1", "E2", "E4")} == {"review"}
+    assert got["E0"].inputs["via"] == "dadata"
+
+
+@pytest.mark.parametrize("hint", ["found", "absent", "unavailable"])
+def test_a_hint_never_stands_before_a_register(hint: Any) -> None:
+    later = RegistryCheck(
+        event_id=OTHER_ID, source="DaData", as_of=APPLIED, result=hint, status="liquidated", via="dadata"
+    )
+    assert set(verdicts(checks=[found(), later]).values()) == {"pass"}
 
 
 # --- membership -----------------------------------------------------------------------------------
@@ -324,7 +369,7 @@ def test_the_gravest_code_decides_and_is_named() -> None:
 def test_what_is_only_worth_a_note_passes_with_a_note() -> None:
     check = with_codes("55.10", "08.12.1")["E4"]
     assert check.verdict == "pass"
-    assert "но не препятствуют: 55.10 (основной, правило 55 " in check.explanation
+    assert "к сведению: 55.10 (основной, правило 55 " in check.explanation
     assert "08.12.1 (дополнительный" in check.explanation
 
 
@@ -461,6 +506,68 @@ def test_every_assessment_is_whole_told_in_one_sentence_and_stored_unchanged(
         assert msgspec.json.decode(msgspec.json.encode(check), type=Check) == check
         assert check.verdict != "pass" or check.event_id is not None
         assert any(char.isdigit() for char in check.explanation)
+
+
+# --- the rule sets --------------------------------------------------------------------------------
+
+
+def test_an_application_is_judged_by_the_rules_of_its_day() -> None:
+    days = (date(2020, 1, 1), APPLIED, date(2026, 11, 30), date(2026, 12, 1))
+    assert [in_force(day).id for day in days] == ["2021.1", "2021.1", "2021.1", "2026.1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "before", "since"),
+    [
+        ("46.34", "pass", "review"),
+        ("46.73", "pass", "review"),
+        ("46.73.1", "pass", "pass"),
+        ("46.34.2", "fail", "fail"),
+        ("62.01", "pass", "pass"),
+    ],
+)
+def test_group_codes_ask_a_person_since_the_second_set(code: str, before: Verdict, since: Verdict) -> None:
+    for id, verdict in (("2021.1", before), ("2026.1", since)):
+        checks = assess(APPLIED, DECIDED, [found(okved_main=code)], [], [], rule_set(id))
+        assert {c.condition: c.verdict for c in checks}["E4"] == verdict
+
+
+def test_every_set_words_every_condition_with_its_source() -> None:
+    for known in rule_sets():
+        worded = conditions(known.valid_from)
+        assert tuple(worded) == CONDITIONS
+        assert all(
+            c.title and c.text and c.citation.startswith("Концепция, раздел 5") for c in worded.values()
+        )
+
+
+# What a decision names must stay what it was: a change is the next set.
+PUBLISHED = {"2021.1": "cee92dc299efff18", "2026.1": "43fb16423ac296c7"}
+
+
+def test_a_set_that_was_published_is_never_edited() -> None:
+    digests = {
+        known.id: sha256(
+            msgspec.json.encode(
+                [known, dict(conditions(known.valid_from)), dict(okved.rules(known.valid_from))]
+            )
+        ).hexdigest()[:16]
+        for known in rule_sets()
+    }
+    assert digests == PUBLISHED
+
+
+def test_an_unknown_set_is_no_set() -> None:
+    with pytest.raises(Unknown):
+        rule_set("1999.1")
+
+
+@given(assessments)
+def test_the_recorded_inputs_give_the_verdicts_again(checks: tuple[Check, ...]) -> None:
+    for check in checks:
+        inputs = msgspec.json.decode(msgspec.json.encode(check.inputs))
+        judged = judge(check.condition, inputs, rule_set("2021.1"))
+        assert (judged.verdict, judged.explanation) == (check.verdict, check.explanation)
 
 
 # --- the decision ---------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from ckr_es.aggregates.facts import Correction, Fact, Kind, Void
 from ckr_es.rules import Invalid, Problem, Refused
 from ckr_es.rules.calendar import month_end, quarter
-from ckr_es.rules.eligibility import Evidence, Membership, RegistryCheck
+from ckr_es.rules.eligibility import Evidence, Membership, RegistryCheck, SupportCheck, Via
 from ckr_es.rules.money import Kopecks
 from ckr_es.rules.okved import okved_code
+from ckr_es.rules.support import Support
 from ckr_es.rules.validation import Rule
 from ckr_es.rules.values import (
     Agreement,
@@ -66,7 +67,11 @@ class IdentityChanged(Fact, frozen=True, kw_only=True, tag="participant.identity
 
 
 class RegistryChecked(Fact, frozen=True, kw_only=True, tag="participant.registry-checked"):
-    """What a register said of the firm as of a day; `unavailable` means that it did not answer."""
+    """What a register said of the firm as of a day; `unavailable` means that it did not answer.
+
+    `answer_sha256` names the very file or answer this was read from: such a record may lack what that register
+    does not hold. Without it, found means that everything was looked up and entered. `via` says who read it.
+    """
 
     source: Text
     as_of: date
@@ -82,6 +87,22 @@ class RegistryChecked(Fact, frozen=True, kw_only=True, tag="participant.registry
     ) = None
     headcount: Count | None = None
     licences: tuple[Text, ...] | None = None
+    via: Via = "entry"
+    answer_sha256: Sha256 | None = None
+
+    @property
+    def effective_on(self) -> date:
+        return self.as_of
+
+
+class SupportChecked(Fact, frozen=True, kw_only=True, tag="participant.support-checked"):
+    """What the register of support recipients held of the firm as of a day (reference.md, 4.2)."""
+
+    source: Text
+    as_of: date
+    result: Literal["found", "absent"]
+    supports: tuple[Support, ...] = ()
+    answer_sha256: Sha256
 
     @property
     def effective_on(self) -> date:
@@ -194,6 +215,7 @@ Happening = (
     Registered
     | IdentityChanged
     | RegistryChecked
+    | SupportChecked
     | EvidenceFiled
     | JoinedCluster
     | LeftCluster
@@ -236,6 +258,8 @@ class Participant(Struct, frozen=True, kw_only=True):
     products: frozenset[ProductLaunched] = frozenset()
     followed: frozenset[FollowedUp] = frozenset()
     checked: tuple[RegistryChecked, ...] = ()
+    supports: tuple[SupportCheck, ...] = ()
+    support_checked: tuple[SupportChecked, ...] = ()
     erased: IdentityErased | None = None
 
 
@@ -261,6 +285,8 @@ def check(participant: Participant | None, event: Happening) -> None:
     match event:
         case RegistryChecked():
             _complete_check(event)
+        case SupportChecked():
+            _complete_support(event)
         case EvidenceFiled():
             _complete_evidence(event)
         case JoinedCluster():
@@ -316,6 +342,15 @@ def _stands(participant: Participant, event: Happening) -> bool:
                 ),
                 None,
             )
+        case SupportChecked():
+            return event == next(
+                (
+                    c
+                    for c in reversed(participant.support_checked)
+                    if (c.as_of, c.source) == (event.as_of, event.source)
+                ),
+                None,
+            )
         case EvidenceFiled():
             return event in participant.documents
         case JoinedCluster():
@@ -355,11 +390,19 @@ def _complete_check(event: RegistryChecked) -> None:
     needed = ("category", "included_on", "region_code", "okved_main", "okved_additional", "status")
     found = event.result == "found"
     wrong = [name for name in needed if (getattr(event, name) is None) == found]
+    if found and event.answer_sha256 is not None:
+        wrong = []
     if wrong:
         code = "required" if found else "not-applicable"
         words = "обязательно, когда сведения найдены" if found else "недопустимо, когда сведения не найдены"
         problems = [Problem(f"/{name}", code, f"Поле «{name}» {words}") for name in wrong]
         raise Invalid(code, problems[0].detail, problems)
+
+
+def _complete_support(event: SupportChecked) -> None:
+    if bool(event.supports) != (event.result == "found"):
+        detail = "Поддержка указывается тогда и только тогда, когда она найдена"
+        raise Invalid("supports-differ", detail, [Problem("/supports", "supports-differ", detail)])
 
 
 def _complete_evidence(event: EvidenceFiled) -> None:
@@ -396,6 +439,11 @@ def evolve(participant: Participant | None, event: Happening, event_id: UUID) ->
             return replace(
                 p, checks=(*p.checks, _registry_check(event, event_id)), checked=(*p.checked, event)
             )
+        case SupportChecked():
+            known = SupportCheck(
+                event_id=event_id, source=event.source, as_of=event.as_of, supports=event.supports
+            )
+            return replace(p, supports=(*p.supports, known), support_checked=(*p.support_checked, event))
         case EvidenceFiled():
             filed = Evidence(
                 event_id=event_id,
@@ -438,11 +486,12 @@ def _registry_check(event: RegistryChecked, event_id: UUID) -> RegistryCheck:
         included_on=event.included_on,
         region_code=event.region_code,
         okved_main=event.okved_main,
-        okved_additional=event.okved_additional or (),
+        okved_additional=event.okved_additional if event.result == "found" else (),
         okved_version=event.okved_version,
         status=event.status,
         headcount=event.headcount,
         licences=event.licences or (),
+        via=event.via,
     )
 
 

@@ -13,8 +13,11 @@ from msgspec.structs import replace
 
 from ckr_es.aggregates.amend import understood
 from ckr_es.aggregates.facts import Correction, Fact, History, Kind, Void
-from ckr_es.rules import Refused, eligibility
+from ckr_es.rules import Refused, catalogue, eligibility, scoring
+from ckr_es.rules import decision as rules_of_decision
+from ckr_es.rules.earlier_support import Note
 from ckr_es.rules.money import Kopecks
+from ckr_es.rules.rule_sets import in_force
 from ckr_es.rules.values import Code, Condition, Number, ServiceCode, Text
 
 COMPONENTS_OF_A_COMPLEX = 2
@@ -34,11 +37,16 @@ class Opened(Fact, frozen=True, kw_only=True, tag="service-case.opened"):
 
 
 class Scored(Fact, frozen=True, kw_only=True, tag="service-case.scored"):
-    """Extended assessment of the firm (concept, section 5, service а); the score is out of 100."""
+    """Extended assessment of the firm (concept, section 5, service а); the score is out of 100.
+
+    With answers (numbers and keys of choices, by indicator) it names the version of the questionnaire they are of.
+    """
 
     scored_on: date
     score: Annotated[int, Meta(ge=0, le=100)]
     conclusion: Text
+    questionnaire: str | None = None
+    answers: dict[str, int | str] | None = None
 
     @property
     def effective_on(self) -> date:
@@ -66,6 +74,7 @@ class EligibilityDecided(Fact, frozen=True, kw_only=True, tag="service-case.elig
     rule_set: str
     checks: tuple[Verdict, ...]
     overrides: tuple[Override, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def effective_on(self) -> date:
@@ -226,10 +235,15 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         check(self, event)
         return (event,)
 
+    def forms(self) -> tuple[str, ...]:
+        """The forms of support that the case asks for."""
+        return tuple(catalogue.form(component.service) for component in self.components)
+
     def decide_eligibility(
         self,
         verdicts: tuple[eligibility.Check, ...],
         *,
+        notes: tuple[Note, ...] = (),
         decision: Literal["eligible", "refused"],
         decided_on: date,
         overrides: tuple[Override, ...],
@@ -237,11 +251,11 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         late_reason: str | None,
     ) -> tuple[Happening, ...]:
         """The decision with all it rests on, so that an audit can run it again (concept, section 5)."""
-        grounds = tuple(eligibility.Override(condition=o.condition, ground=o.ground) for o in overrides)
+        grounds = tuple(rules_of_decision.Override(condition=o.condition, ground=o.ground) for o in overrides)
         event = EligibilityDecided(
             decision=decision,
             decided_on=decided_on,
-            rule_set=eligibility.RULE_SET,
+            rule_set=in_force(self.opened.applied_on).id,
             checks=tuple(
                 Verdict(
                     condition=c.condition,
@@ -253,11 +267,12 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
                 for c in verdicts
             ),
             overrides=overrides,
+            notes=notes,
             late_reason=late_reason,
         )
         if replace(event, late_reason=None) == self.decided:
             return ()
-        eligibility.decide(decision, verdicts, grounds, role)
+        rules_of_decision.decide(decision, verdicts, grounds, role)
         check(self, event)
         return (event,)
 
@@ -380,6 +395,7 @@ def check(case: ServiceCase | None, event: Happening) -> None:
         case Scored():
             if not case.opened.complex:
                 raise Refused("not-complex", "Скоринг проводится только для комплексной услуги")
+            scoring.confirm(event)
         case EligibilityDecided():
             if event.decision == "eligible" and case.opened.complex and case.scored is None:
                 raise Refused("not-scored", "Комплексная услуга без скоринга не предоставляется")
@@ -467,6 +483,7 @@ KIND = Kind(
             "checks",
             "rule_set",
             "overrides",
+            "notes",
         }
     ),
     derived=(Completed,),

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from ckr_es.rules import okved
 
+NEW_YEAR: Final = date(2021, 1, 1)
+
 
 class Cluster(Struct, frozen=True, kw_only=True):
     """`formed_on` None: only proposed. Names are made of `first` and `second`; `asks`: services it wants."""
@@ -43,7 +45,9 @@ class Firm(Struct, frozen=True, kw_only=True):
     @property
     def asks_a_person(self) -> bool:
         """Its codes may mean excise goods or minerals: somebody has to decide (condition E4)."""
-        return any(hit.rule.mode == "REVIEW" for hit in okved.hits(self.okved_main, self.okved_additional))
+        return any(
+            hit.rule.mode == "REVIEW" for hit in okved.hits(self.okved_main, self.okved_additional, NEW_YEAR)
+        )
 
 
 # Concept, section 1. Days of forming are ours: the concept names none.
@@ -165,7 +169,7 @@ def _firm(rng: Random, cluster: Cluster, name: str, person: bool, numbers: set[s
         inn = _inn(rng, 12 if person else 10)
     numbers.add(inn)
     main = rng.choice(cluster.trades)
-    others = [code for code in cluster.trades if code != main and okved.match(code) is None]
+    others = [code for code in cluster.trades if code != main and okved.match(code, NEW_YEAR) is None]
     category: Literal["micro", "small", "medium"] = (
         "micro" if person else rng.choices(("micro", "small", "medium"), (80, 18, 2))[0]
     )
@@ -191,12 +195,11 @@ def _firm(rng: Random, cluster: Cluster, name: str, person: bool, numbers: set[s
 def _joined_on(rng: Random, cluster: Cluster) -> date:
     """On some day since the cluster was formed; most of the older clusters' members before the year."""
     assert cluster.formed_on is not None
-    new_year = date(2021, 1, 1)
-    if cluster.formed_on >= new_year:
+    if cluster.formed_on >= NEW_YEAR:
         return workday(cluster.formed_on + timedelta(days=int(110 * rng.random() ** 2)))
     if rng.random() < _NEWCOMERS:
         return workday(date(2021, 1, 18) + timedelta(days=rng.randrange(170)))
-    days = (new_year - cluster.formed_on).days - 5
+    days = (NEW_YEAR - cluster.formed_on).days - 5
     return workday(cluster.formed_on + timedelta(days=int(days * rng.random() ** 2)))
 
 

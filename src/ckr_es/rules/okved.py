@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -17,7 +18,10 @@ _FORM = re.compile(r"[0-9]{2}(\.[0-9]{1,2}(\.[0-9]{1,2})?)?")
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A line of okved2_rules.csv (reference.md, 2.4): what to think of every code under `prefix`."""
+    """A line of okved2_rules.csv (reference.md, 2.4): what to think of a code, since `valid_from`.
+
+    `match`: "prefix" speaks of every code under it, "exact" of this code alone, as firms register whole groups.
+    """
 
     prefix: str
     name: str
@@ -25,6 +29,8 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["HARD", "REVIEW", "ALLOW_REVIEW", "INFO"]
     basis: str
     note: str
+    valid_from: date
+    match: Literal["prefix", "exact"]
 
 
 class Hit(Struct, frozen=True):
@@ -36,24 +42,26 @@ class Hit(Struct, frozen=True):
 
 
 @cache
-def rules() -> Mapping[str, Rule]:
-    """All rules by prefix, read once from the packaged file."""
+def rules(on: date) -> Mapping[str, Rule]:
+    """The rules in force on a day, by prefix."""
     text = files(__package__).joinpath("okved2_rules.csv").read_text(encoding="utf-8")
     lines = msgspec.convert(list(csv.DictReader(text.splitlines(), delimiter=";")), list[Rule])
-    return MappingProxyType({line.prefix: line for line in lines})
+    return MappingProxyType({line.prefix: line for line in lines if line.valid_from <= on})
 
 
-def match(code: str) -> Rule | None:
+def match(code: str, on: date) -> Rule | None:
     """The rule with the longest prefix of this code; "08.1" speaks of 08.12.2, "12" of 12.00."""
+    known = rules(on)
     for end in range(len(code), 1, -1):
-        if rule := rules().get(code[:end]):
+        rule = known.get(code[:end])
+        if rule and (rule.match == "prefix" or end == len(code)):
             return rule
     return None
 
 
-def hits(main: str, additional: Iterable[str]) -> tuple[Hit, ...]:
+def hits(main: str, additional: Iterable[str], on: date) -> tuple[Hit, ...]:
     """Every code that a rule speaks of, the main one first, each code once."""
-    found = ((code, match(code)) for code in dict.fromkeys((main, *additional)))
+    found = ((code, match(code, on)) for code in dict.fromkeys((main, *additional)))
     return tuple(Hit(code, code == main, rule) for code, rule in found if rule)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from ckr_es.rules import calendar, catalogue, identifiers
-from ckr_es.rules.eligibility import Condition as Condition
+from ckr_es.rules.rule_sets import Condition as Condition
 from ckr_es.rules.validation import Rule
 
 Day = date  # a field may be called `date`
