@@ -24,7 +24,8 @@ from ckr_es.aggregates.service_case import (
     open_case,
     settle,
 )
-from ckr_es.rules import Refused
+from ckr_es.rules import Refused, scoring
+from ckr_es.rules.scoring import Quantitative
 
 TODAY = date(2021, 12, 31)
 FREE = st.none()
@@ -56,10 +57,22 @@ OPENED = instances(
     external_id=FREE,
     applied_on=EARLY,
 )
-SCORED = instances(
-    service_case.Scored, scored_on=st.just(date(2021, 3, 2)), questionnaire=FREE, answers=FREE
+SCORED_ON = st.just(date(2021, 3, 2))
+SHEET = scoring.questionnaire("2021.1")
+LEAST = {i.key: i.minimum if isinstance(i, Quantitative) else i.choices[0].key for i in SHEET.indicators}
+SCORED = st.one_of(
+    instances(service_case.Scored, scored_on=SCORED_ON, questionnaire=FREE, answers=FREE),
+    *(
+        instances(
+            service_case.Scored,
+            scored_on=SCORED_ON,
+            questionnaire=st.just(SHEET.version),
+            answers=st.just({**LEAST, "export_share": share}),
+            score=st.just(score),
+        )
+        for share, score in ((0, 0), (25, 8))
+    ),
 )
-ANSWERED = st.sampled_from(["paper", "integrated"]).map(answered)
 COMPONENT = instances(ComponentAdded, provider_id=FREE, funding=FREE)
 FIRST, SECOND = (
     instances(

@@ -37,6 +37,7 @@ STEPS = {
     "year": "2021",
     "kpi": "services",
     "asset": "start.js",
+    "version": "2021.1",
     "path": "x",
 }
 

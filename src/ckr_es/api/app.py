@@ -28,6 +28,7 @@ from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
 from ckr_es.api.plans import PlanController
 from ckr_es.api.reads import Reader
+from ckr_es.api.scoring import ScoringController
 from ckr_es.application import ServiceTracking
 from ckr_es.projections.follower import Follower
 from ckr_es.store.database import Database
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     ClusterController,
                     ParticipantController,
                     CaseController,
+                    ScoringController,
                     PlanController,
                     PeriodController,
                     KpiController,

@@ -15,6 +15,7 @@ from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.reads import Cursor, Limit, Reader
+from ckr_es.api.scoring import NewScoring, scored
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import correct, decide_eligibility, on_case, open_case
 from ckr_es.projections.directory_reads import CaseStatus
@@ -102,11 +103,12 @@ class CaseController(Controller):
 
     @post("/{id:uuid}/scoring", sync_to_thread=True, **roles(RECORD))
     def score(
-        self, id: Id, data: JSONBody[service_case.Scored], asked: Asked, tracking: Tracking
+        self, id: Id, data: JSONBody[NewScoring], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
-        """The extended assessment that a complex service rests on."""
+        """The extended assessment that a complex service rests on, by hand or by answers to a questionnaire."""
+        event = scored(data)
         return answered(
-            on_case(tracking, asked, id, lambda case: service_case.decide(case, data), [data.scored_on])
+            on_case(tracking, asked, id, lambda case: service_case.decide(case, event), [event.scored_on])
         )
 
     @post("/{id:uuid}/components", sync_to_thread=True, **roles(RECORD))
