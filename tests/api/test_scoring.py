@@ -88,6 +88,8 @@ def test_a_complex_case_is_decided_only_when_it_is_scored(
     assert [event["type"] for event in done["events"]] == ["service-case.scored"]
     operator.done(f"/cases/{case}/eligibility-decision", **DECISION)
     assert auditor.read(f"/cases/{case}")["status"] == "eligible"
+    void = {"event_id": done["events"][0]["event_id"], "reason": "не тот субъект", "void": True}
+    problem(operator.post(f"/cases/{case}/corrections", **void), 409, "not-scored")
 
 
 def test_a_scoring_without_its_record_decides_nothing(operator: Client, case: str) -> None:
