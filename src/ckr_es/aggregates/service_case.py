@@ -397,8 +397,11 @@ def check(case: ServiceCase | None, event: Happening) -> None:
                 raise Refused("not-complex", "Скоринг проводится только для комплексной услуги")
             scoring.confirm(event)
         case EligibilityDecided():
-            if event.decision == "eligible" and case.opened.complex and case.scored is None:
-                raise Refused("not-scored", "Комплексная услуга без скоринга не предоставляется")
+            if event.decision == "eligible" and case.opened.complex:
+                if case.scored is None:
+                    raise Refused("not-scored", "Комплексная услуга без скоринга не предоставляется")
+                if case.scored.scored_on > event.decided_on:
+                    raise Refused("not-scored", f"Скоринг проведён {case.scored.scored_on}, после решения")
             first = min((act.accepted_on for act in case.accepted), default=None)
             if first is not None and (event.decision == "refused" or first < event.decided_on):
                 raise Refused("already-served", f"По делу уже приняты услуги (первый акт {first})")

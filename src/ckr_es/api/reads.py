@@ -17,9 +17,10 @@ from ckr_es.aggregates.facts import Entry, Kind
 from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
 from ckr_es.api.asked import Travel, instant
+from ckr_es.api.explanation import explained
 from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, Streams, stream_id
-from ckr_es.commands import Snapshot, assess
+from ckr_es.commands import Snapshot
 from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import kpi_reads, timeline
 from ckr_es.projections.follower import await_position
@@ -138,13 +139,7 @@ class Reader:
             raise Unknown("not-found", "Дело не найдено")
         who = state.opened.participant_id
         known = self._tracking.streams([who], moment.position).known(participant.KIND, who, "Участник")
-        checks = assess(state, known, moment.as_of)
-        return {
-            "meta": moment.meta(),
-            "decision_possible": all(check.verdict == "pass" for check in checks),
-            "decision": state.decided and state.decided.decision,
-            "checks": checks,
-        }
+        return {"meta": moment.meta(), **explained(state, known, moment.as_of)}
 
     def _identity(self, id: UUID, state: Participant) -> dict[str, Any]:
         stored = self._tracking.recorder.identity(id)

@@ -1,0 +1,1 @@
+"""What an auditor runs again: decisions from what they were made of."""

@@ -1,0 +1,208 @@
+"""A decision explains itself, and comes out again from what it recorded and from the log before it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from api.centre import Centre, Client, application, cluster, file_all, firm, found, ready_firm
+from psycopg import sql
+
+from ckr_es.audit.replay import Replayed, replay_decisions
+
+BREWERY = {"okved_main": "10.39", "okved_additional": ["11.05"], "licences": ["Производство пива; Л-1"]}
+OVERRIDE = [{"condition": "E4", "ground": "Код не используется, лицензии сданы"}]
+
+
+@pytest.fixture(scope="module")
+def organic(operator: Client) -> str:
+    return cluster(operator, "organic")
+
+
+@pytest.fixture(scope="module")
+def overridden(operator: Client, manager: Client, organic: str) -> str:
+    """A case decided eligible by a manager over a failed E4."""
+    who = firm(operator, 1, organic)
+    file_all(operator, who, **BREWERY)
+    case = str(operator.done("/cases", **application(who, organic))["id"])
+    manager.done(
+        f"/cases/{case}/eligibility-decision",
+        decision="eligible",
+        decided_on="2021-03-11",
+        overrides=OVERRIDE,
+    )
+    return case
+
+
+def told(client: Client, case: str, **query: Any) -> dict[str, Any]:
+    return client.read(f"/cases/{case}/eligibility", as_of="2021-03-11", **query)
+
+
+def by_condition(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {check["condition"]: check for check in answer["checks"]}
+
+
+def test_each_condition_is_told_with_its_rule_its_data_and_who_may_override(
+    auditor: Client, overridden: str
+) -> None:
+    answer = told(auditor, overridden)
+    assert answer["rule_set"]["id"] == "2021.1"
+    e4 = by_condition(answer)["E4"]
+    assert e4["verdict"] == "fail"
+    assert e4["overridable_by"] == ["manager"]
+    assert e4["rule"].startswith("Не осуществляют, в качестве основного")
+    assert "209-ФЗ" in e4["citation"]
+    assert "11.05 (дополнительный, правило 11.05" in e4["explanation"]
+    assert "Лицензии в записи реестра: Производство пива; Л-1." in e4["explanation"]
+    assert e4["inputs"]["okved_additional"] == ["11.05"]
+    assert by_condition(answer)["E0"]["overridable_by"] == []
+
+
+def test_earlier_support_is_a_note_and_stops_nobody(operator: Client, organic: str) -> None:
+    who = ready_firm(operator, 2, organic)
+    case = str(operator.done("/cases", **application(who, organic))["id"])
+    answer = told(operator, case)
+    assert {note["code"]: note["verdict"] for note in answer["notes"]} == {
+        "analogous-support": "not_checked",
+        "support-violation": "not_checked",
+    }
+    assert answer["decision_possible"] is True
+    operator.done(f"/cases/{case}/eligibility-decision", decision="eligible", decided_on="2021-03-11")
+    decided = operator.read(f"/cases/{case}")["decision"]
+    assert [note["code"] for note in decided["notes"]] == ["analogous-support", "support-violation"]
+    assert decided["rule_set"] == "2021.1"
+
+
+def test_a_part_of_an_answer_is_taken_when_its_document_is_named(operator: Client, organic: str) -> None:
+    who = firm(operator, 3, organic)
+    part = {"source": "ЕГРЮЛ", "as_of": "2021-03-06", "result": "found", "status": "liquidating"}
+    answer = operator.post(f"/participants/{who}/registry-checks", **part)
+    assert answer.status_code == 422
+    file_all(operator, who)
+    operator.done(f"/participants/{who}/registry-checks", **part, answer_sha256="ab" * 32)
+    case = str(operator.done("/cases", **application(who, organic))["id"])
+    checks = by_condition(told(operator, case))
+    assert (checks["E8"]["verdict"], checks["E8"]["inputs"]["source"]) == ("fail", "ЕГРЮЛ")
+    assert (checks["E2"]["verdict"], checks["E2"]["inputs"]["source"]) == ("pass", "manual")
+
+
+@pytest.mark.parametrize(("code", "member_of"), [("56.10", "tourism"), ("09.10", "resource")])
+def test_firms_of_tourism_and_of_the_resource_cluster_end_in_review_not_in_refusal(
+    operator: Client, organic: str, code: str, member_of: str
+) -> None:
+    cluster(operator, member_of)
+    who = firm(operator, 10 + len(member_of), member_of)
+    file_all(operator, who, okved_main=code)
+    case = str(operator.done("/cases", **application(who, member_of))["id"])
+    assert by_condition(told(operator, case))["E4"]["verdict"] == "review"
+    operator.done(
+        f"/cases/{case}/eligibility-decision",
+        decision="eligible",
+        decided_on="2021-03-11",
+        overrides=OVERRIDE,
+    )
+
+
+# --- again
+
+
+def again(centre: Centre) -> Replayed:
+    return replay_decisions(centre.database)
+
+
+def test_every_decision_comes_out_again(
+    centre: Centre, operator: Client, overridden: str, organic: str
+) -> None:
+    who = ready_firm(operator, 30, organic)
+    case = operator.done("/cases", **application(who, organic))["id"]
+    operator.done(f"/cases/{case}/eligibility-decision", decision="eligible", decided_on="2021-03-11")
+    # What is learnt later changes no decision of the past.
+    operator.done(f"/participants/{who}/registry-checks", **found(as_of="2021-03-09", status="liquidated"))
+    done = again(centre)
+    assert done.differences == ()
+    assert done.decisions == len(centre.rows("select 1 from ckr.event where type = %s", DECIDED))
+    assert done.decisions >= 2
+
+
+DECIDED = "service-case.eligibility-decided"
+CHECKED = "participant.registry-checked"
+ALWAYS = "select tgname from pg_trigger where tgrelid = 'ckr.event'::regclass and tgenabled = 'A'"
+
+
+@pytest.fixture
+def tampering(centre: Centre) -> Iterator[psycopg.Connection[Any]]:
+    """As a database superuser who switched the triggers off; what was changed is put back."""
+    with psycopg.connect(centre.database.admin_conninfo()) as conn:
+        always = [name for (name,) in conn.execute(ALWAYS)]
+        conn.execute("alter table ckr.event disable trigger user")
+        conn.execute("create temp table kept as select * from ckr.event")
+        conn.commit()
+        yield conn
+        conn.execute(
+            "update ckr.event e set body = k.body, role = k.role from kept k where k.position = e.position"
+        )
+        for name in always:
+            conn.execute(
+                sql.SQL("alter table ckr.event enable always trigger {}").format(sql.Identifier(name))
+            )
+        conn.commit()
+
+
+def rewrite(conn: psycopg.Connection[Any], type_: str, old: str, new: str) -> int:
+    changed = conn.execute(
+        "update ckr.event set body = replace(body::text, %s, %s)::json where type = %s and body::text like %s",
+        (old, new, type_, f"%{old}%"),
+    ).rowcount
+    conn.commit()
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("type_", "old", "new", "what", "subject"),
+    [
+        (DECIDED, '"condition":"E0","verdict":"pass"', '"condition":"E0","verdict":"fail"', "verdict", "E0"),
+        (DECIDED, '"okved_additional":["11.05"]', '"okved_additional":[]', "verdict", "E4"),
+        (DECIDED, '"region_code":"24"', '"region_code":"19"', "verdict", "E0"),
+        (DECIDED, '"rule_set":"2021.1"', '"rule_set":"1999.1"', "rule-set", "decision"),
+        (DECIDED, '"rule_set":"2021.1"', '"rule_set":"2026.1"', "rule-set", "decision"),
+        (DECIDED, '"debt_kopecks":0', '"debt_kopecks":100', "verdict", "E9"),
+        (
+            DECIDED,
+            '"not_checked","explanation":"Сведений',
+            '"pass","explanation":"Сведений',
+            "note",
+            "analogous-support",
+        ),
+        (DECIDED, ',"region_code":"24"', "", "verdict", "E0"),
+        (CHECKED, '"okved_additional":["11.05"]', '"okved_additional":[]', "log", "E4"),
+        (CHECKED, '"category":"micro"', '"category":"small"', "inputs", "E1"),
+        (CHECKED, '"status":"active"', '"status":"liquidated"', "log", "E8"),
+    ],
+)
+def test_whoever_rewrites_a_decision_or_what_it_rests_on_is_seen(
+    centre: Centre,
+    overridden: str,
+    tampering: psycopg.Connection[Any],
+    type_: str,
+    old: str,
+    new: str,
+    what: str,
+    subject: str,
+) -> None:
+    assert rewrite(tampering, type_, old, new)
+    assert (what, subject) in {(d.what, d.subject) for d in again(centre).differences}
+
+
+def test_an_override_by_who_might_not_is_seen(
+    centre: Centre, overridden: str, tampering: psycopg.Connection[Any]
+) -> None:
+    tampering.execute("update ckr.event set role = 'operator' where role = 'manager'")
+    tampering.commit()
+    [difference] = [d for d in again(centre).differences if str(d.case_id) == overridden]
+    assert (difference.what, difference.subject, difference.again) == (
+        "permission",
+        "decision",
+        "override-not-allowed",
+    )
+    assert msgspec.json.decode(msgspec.json.encode(difference))["position"] > 0
