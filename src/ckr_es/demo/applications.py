@@ -30,7 +30,10 @@ HOURS: Final = frozenset("аеклн")  # services given by the hour
 
 
 class Application(Struct, frozen=True, kw_only=True):
-    """`accepted_on`: the day of each component's act. `entered_late`: the day its act reached the system."""
+    """`accepted_on`: the day of each component's act. `entered_late`: the day its act reached the system.
+
+    `strength`: how good a firm that asks for a complex service is, in percent.
+    """
 
     number: str
     firm: int
@@ -45,7 +48,7 @@ class Application(Struct, frozen=True, kw_only=True):
     entered_late: date | None = None
     quantities: tuple[int, ...] = ()
     costs: tuple[int, ...] = ()
-    score: int = 0
+    strength: int = 0
 
     @property
     def last_act(self) -> date:
@@ -105,7 +108,7 @@ def _complex(rng: Random, n: int, firm: Firm, components: int) -> Application:
         accepted_on=tuple(workday(min(decided_on + timedelta(days=d), LAST_ACT)) for d in days),
         quantities=_quantities(rng, services),
         costs=tuple(rng.randint(55, 160) * 1_000_00 for _ in range(components)),
-        score=rng.randint(55, 96),
+        strength=rng.randint(55, 96),
     )
 
 

@@ -12,6 +12,7 @@ from ckr_es.application import Answer
 from ckr_es.demo.applications import HOURS, Application
 from ckr_es.demo.desk import Act, Desk
 from ckr_es.demo.firms import Firm, workday
+from ckr_es.rules import scoring
 
 _GROUNDS: Final = {
     "56.10": "Алкогольной лицензии нет, в меню нет подакцизных товаров: меню и декларация приложены",
@@ -100,14 +101,33 @@ def on_firm(
     return Act(on=on, about=about, do=do, name=name)
 
 
+def _scored(on: date, strength: int) -> service_case.Scored:
+    """Answers as near as may be to so many percent of what each indicator is worth."""
+    sheet = scoring.questionnaire_on(on)
+    answers: dict[str, int | str] = {}
+    for indicator in sheet.indicators:
+        if isinstance(indicator, scoring.Quantitative):
+            worth: dict[int | str, int] = {band.low: band.points for band in indicator.bands}
+        else:
+            worth = {choice.key: choice.points for choice in indicator.choices}
+        wanted = strength * max(worth.values()) / 100
+        _, answers[indicator.key] = min(
+            ((abs(points - wanted), answer) for answer, points in worth.items()), key=lambda near: near[0]
+        )
+    result = scoring.score(sheet.version, answers)
+    return service_case.Scored(
+        scored_on=on,
+        score=result.score,
+        conclusion=result.conclusion,
+        questionnaire=sheet.version,
+        answers=answers,
+    )
+
+
 def _case(firm: Firm, a: Application) -> Iterator[Act]:
     yield Act(on=a.applied_on, about=a.number, do=lambda desk: _open(desk, firm, a), name=a.number)
     if a.complex:
-        scored = service_case.Scored(
-            scored_on=workday(a.applied_on + timedelta(days=3)),
-            score=a.score,
-            conclusion="Комплексная услуга рекомендована",
-        )
+        scored = _scored(workday(a.applied_on + timedelta(days=3)), a.strength)
         yield _on_case(scored.scored_on, a, scored)
         for no in range(len(a.services)):
             yield _component(scored.scored_on, a, no)
