@@ -52,7 +52,7 @@ class Source(Struct, frozen=True, kw_only=True):
         if start[:2] == b"PK":
             members = _directory(path)
             return cls(path=path, kind="zip", members=members, sha256=_digest(path), size=path.stat().st_size)
-        if start.lstrip(b"\xef\xbb\xbf")[:1] != b"<":
+        if not start.startswith((b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
             raise refused("file-unknown", f"«{path.name}» — не ZIP и не XML")
         size = path.stat().st_size
         return cls(path=path, kind="xml", members=(Member(path.name, size),), sha256=_digest(path), size=size)

@@ -1,5 +1,6 @@
 """The documents of one XML member, one at a time: no DTD, no entities, no more memory than one document takes."""
 
+import codecs
 import re
 import zlib
 from collections.abc import Iterator
@@ -96,7 +97,12 @@ def _prolog(file: IO[bytes], member: str) -> bytes:
     encoding = _ENCODINGS.get(declared[1].decode().lower() if declared else "utf-8")
     if encoding is None:
         raise refused("xml-encoding", "Допустимы кодировки UTF-8 и windows-1251", member, 1)
-    head = re.sub(r"<!--.*?-->", "", text.decode(encoding, "replace"), flags=re.DOTALL)
+    try:
+        head = codecs.getincrementaldecoder(encoding)().decode(text)
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1
+        raise refused("xml-encoding", f"Байты не в объявленной кодировке {encoding}", member, line) from error
+    head = re.sub(r"<!--.*?-->", "", head, flags=re.DOTALL)
     if "<!DOCTYPE" in head or "<!ENTITY" in head:
         line = text[: text.find(b"<!")].count(b"\n") + 1
         raise refused("xml-entities-refused", "Определения типов и сущностей не допускаются", member, line)
