@@ -13,7 +13,7 @@ from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 from ckr_es import logs
 from ckr_es.api import problems
@@ -24,11 +24,14 @@ from ckr_es.api.clusters import ClusterController
 from ckr_es.api.events import EventController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.kpi import KpiController
+from ckr_es.api.loads import Loads
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
 from ckr_es.api.plans import PlanController
 from ckr_es.api.reads import Reader
+from ckr_es.api.registry import PATHS, RegistryController
 from ckr_es.api.scoring import ScoringController
+from ckr_es.api.spool import Spool
 from ckr_es.application import ServiceTracking
 from ckr_es.projections.follower import Follower
 from ckr_es.store.database import Database
@@ -52,12 +55,15 @@ def create_app(settings: Settings | None = None) -> Litestar:
             tracking = ServiceTracking(database)
             app.state.tracking = tracking
             app.state.pool = tracking.recorder.pool
+            app.state.spool = Spool(settings.data_dir)
+            app.state.loads = loads = Loads(tracking)
             follower = Follower(database)
             follower.start()
             try:
                 yield
             finally:
                 await asyncio.to_thread(follower.stop)
+                await asyncio.to_thread(loads.stop)
                 await asyncio.to_thread(tracking.close)
 
     app = Litestar(
@@ -73,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     PeriodController,
                     KpiController,
                     EventController,
+                    RegistryController,
                 ],
             ),
             HealthController,
@@ -139,7 +146,8 @@ async def _no_store(message: Message, _: Scope) -> None:
 class Gate:
     """Lets in as many calls as there are threads; who waits too long gets 503. HEAD is answered as GET, bodiless.
 
-    Only work takes a turn: a body is read before, and a long answer is sent after, however slow the client.
+    Only work takes a turn: a body is read before, and a long answer is sent after, however slow the client. A file
+    is taken without one: how many come at once and how slowly, the spool sees to.
     """
 
     def __init__(self, app: ASGIApp, size: int) -> None:
@@ -154,7 +162,7 @@ class Gate:
             # A copy: the server must go on seeing HEAD, or it waits for the body it was promised the length of.
             scope = {**scope, "method": "GET"}
             send = _without_body(send)
-        if scope["path"] == "/health/live":
+        if scope["path"] == "/health/live" or _is_upload(scope):
             await self.app(scope, receive, send)
             return
         try:
@@ -179,6 +187,10 @@ class Gate:
 
         with turn:
             await self.app(scope, receive, sending)
+
+
+def _is_upload(scope: HTTPScope) -> bool:
+    return scope["method"] == "POST" and scope["path"].rstrip("/") in PATHS.values()
 
 
 async def _read_ahead(receive: Receive) -> Receive:

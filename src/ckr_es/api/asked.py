@@ -75,17 +75,13 @@ async def command_request(
     if_match: Annotated[str | None, HeaderParameter(name="If-Match", required=False)] = None,
     correlation_id: Annotated[str | None, HeaderParameter(name="X-Correlation-Id", required=False)] = None,
 ) -> CommandRequest:
-    """The command's key is scoped to who calls, so nobody can read another's answers or block another's keys."""
-    key = (idempotency_key or "").strip()
-    if not key:
-        raise BadRequest("idempotency-key-required", "Нужен заголовок Idempotency-Key")
-    if len(key) > 200 or not key.isprintable():
-        raise BadRequest("idempotency-key-invalid", "Idempotency-Key: до 200 печатных знаков")
+    """What the command is, whoever asks again: method, path and body."""
+    key = command_key(request, idempotency_key)
     body = msgspec.json.encode(_json(await request.body() or b"{}"), order="sorted")
     said = b"\n".join((request.method.encode(), request.scope["path"].encode(), body))
     caller: Caller = request.state.caller
     return CommandRequest(
-        key=f"{caller.actor}:{key}",
+        key=key,
         request_hash=hashlib.sha256(said).digest(),
         actor=caller.actor,
         role=caller.role,
@@ -94,6 +90,17 @@ async def command_request(
         cluster=caller.cluster,
         if_match=_version(if_match),
     )
+
+
+def command_key(request: AnyRequest, given: str | None) -> str:
+    """Scoped to who calls, so nobody can read another's answers or block another's keys."""
+    key = (given or "").strip()
+    if not key:
+        raise BadRequest("idempotency-key-required", "Нужен заголовок Idempotency-Key")
+    if len(key) > 200 or not key.isprintable():
+        raise BadRequest("idempotency-key-invalid", "Idempotency-Key: до 200 печатных знаков")
+    caller: Caller = request.state.caller
+    return f"{caller.actor}:{key}"
 
 
 def _version(if_match: str | None) -> int | None:

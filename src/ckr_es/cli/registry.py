@@ -30,6 +30,13 @@ STATES = {
 REGISTERS = {"sme": "ЕРСМСП", "support": "ЕРСМСП-ПП"}
 
 
+def region_code(_: click.Context, __: click.Parameter, text: str) -> str | None:
+    """Two digits, or none."""
+    if text != "none" and not (len(text) == 2 and text.isascii() and text.isdigit()):
+        raise click.BadParameter("нужны две цифры или none")
+    return None if text == "none" else text
+
+
 @click.group(short_help="Реестры ФНС: загрузить, перечислить, спросить.")
 @help_option
 def registry() -> None:
@@ -37,7 +44,7 @@ def registry() -> None:
 
 
 @registry.command(short_help="Загрузить файл реестра.")
-@click.argument("path", metavar="ФАЙЛ", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", metavar="ФАЙЛ", type=click.Path(path_type=Path))
 @click.option(
     "--complete/--partial",
     "complete",
@@ -48,6 +55,7 @@ def registry() -> None:
     "--region",
     default="24",
     show_default=True,
+    callback=region_code,
     help="Чьи фирмы хранить, кроме участников; none — ничьи.",
 )
 @click.option("--late-reason", help="Причина позднего ввода, если дата снимка лежит в закрытом периоде.")
@@ -56,7 +64,7 @@ def registry() -> None:
 def load(
     path: Path,
     complete: bool | None,
-    region: str,
+    region: str | None,
     late_reason: str | None,
     processes: int | None,
     as_json: bool,
@@ -84,7 +92,7 @@ def load(
     order = Order(
         path=path,
         clerk=clerk,
-        region=region_code(region),
+        region=region,
         complete=complete,
         file_name=path.name,
         processes=processes,
@@ -152,15 +160,6 @@ def list_(register: str | None, limit: int, as_json: bool) -> None:
     )
     columns = ("Реестр", "Дата", "Файл", "Состояние", "Записей", "Хранится", "Есть", "Нет", "Ошибка")
     table(columns, rows, right="Записей Хранится Есть Нет")
-
-
-def region_code(text: str) -> str | None:
-    """Two digits, or none."""
-    if text == "none":
-        return None
-    if len(text) != 2 or not (text.isascii() and text.isdigit()):
-        raise click.BadParameter("нужны две цифры или none", param_hint="--region")
-    return text
 
 
 def shown(snapshot: "Snapshot") -> dict[str, Any]:

@@ -99,6 +99,9 @@ RECORDED: Final = """
 FAILED: Final = """
     update registry.snapshot set state = 'failed', error = %s, finished_at = clock_timestamp() where id = %s
 """
+KEEP_UPLOAD: Final = """
+    insert into registry.upload (key, request_hash, snapshot_id) values (%s, %s, %s) on conflict (key) do nothing
+"""
 # Rows that no later look-up will ask for: the log keeps what was recorded of them.
 SUPERSEDED: Final = """
     with latest as (
@@ -180,6 +183,17 @@ def at_work(conn: Conn, register: Register) -> Iterator[None]:
     finally:
         if not conn.closed and not conn.broken:
             conn.execute("select pg_advisory_unlock(%s)", key)
+
+
+def uploaded(conn: Conn, key: str) -> tuple[bytes, UUID] | None:
+    """The hash of the request that this key was used for, and the snapshot that it brought."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute("select request_hash, snapshot_id from registry.upload where key = %s", (key,))
+        return found.fetchone()
+
+
+def keep_upload(conn: Conn, key: str, request_hash: bytes, id: UUID) -> None:
+    conn.execute(KEEP_UPLOAD, (key, request_hash, id))
 
 
 def begin(
