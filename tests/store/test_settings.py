@@ -77,3 +77,14 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
 def test_nonsense_is_named(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment(environment)
+
+
+def test_the_look_up_service_is_reached_over_tls_or_on_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t-1\n")
+    given = Settings.from_environment(
+        {"CKR_DADATA_TOKEN_FILE": str(tmp_path / "token"), "CKR_DADATA_URL": "http://127.0.0.1:9/x"}
+    )
+    assert (given.dadata_token, given.dadata_url) == ("t-1", "http://127.0.0.1:9/x")
+    for wrong in ("http://example.org/x", "ftp://example.org", "example.org", "https://"):
+        with pytest.raises(SettingsError, match="CKR_DADATA_URL"):
+            Settings.from_environment({"CKR_DADATA_URL": wrong})

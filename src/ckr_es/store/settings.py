@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 import platformdirs
 from msgspec import Struct
@@ -22,11 +23,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     pool_size: int = DEFAULT_POOL_SIZE
     pg_bin: Path | None = None
     pg_user: str | None = None
+    dadata_token: str | None = None
+    dadata_url: str | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read CKR_DATA_DIR, DATABASE_URL, CKR_MIGRATE_DATABASE_URL (both also as …_FILE), CKR_POOL_SIZE,
-        CKR_PG_BIN and CKR_PG_USER; an empty value counts as absent.
+        CKR_PG_BIN, CKR_PG_USER, CKR_DADATA_TOKEN (also as …_FILE) and CKR_DADATA_URL; an empty value counts as absent.
 
         `migrate_url` is `database_url` unless set. Raises SettingsError.
         """
@@ -39,6 +42,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             pool_size=_count(given, "CKR_POOL_SIZE", DEFAULT_POOL_SIZE),
             pg_bin=_path(given.get("CKR_PG_BIN")),
             pg_user=given.get("CKR_PG_USER"),
+            dadata_token=_secret(given, "CKR_DADATA_TOKEN"),
+            dadata_url=_address(given, "CKR_DADATA_URL"),
         )
 
 
@@ -49,6 +54,18 @@ def _default_data_dir() -> Path:
 
 def _path(value: str | None) -> Path | None:
     return Path(value).expanduser().absolute() if value else None
+
+
+def _address(given: Mapping[str, str], name: str) -> str | None:
+    """A service that is sent secrets: over TLS, unless it is on this machine."""
+    value = given.get(name)
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        raise SettingsError(f"{name}: нужен адрес https://…, а задано «{value}».")
+    return value
 
 
 def _secret(given: Mapping[str, str], name: str) -> str | None:
