@@ -66,6 +66,18 @@ def on_participant(
     )
 
 
+def inn_of(tracking: ServiceTracking, request: Request, id: UUID) -> str:
+    """The participant's INN, a natural person's from the vault; Refused once it is erased."""
+    state = tracking.streams([id]).known(participant.KIND, id, "Участник")
+    _visible(request, state)
+    inn = state.registered.inn
+    if inn is None and (stored := tracking.recorder.identity(id)) is not None:
+        inn = stored.inn
+    if inn is None:
+        raise Refused("identity-erased", "Сведения о личности удалены: спросить реестр не о ком")
+    return inn
+
+
 class Registration(Struct, frozen=True, kw_only=True):
     """Identifiers checked and normalised; `contacts` are personal data of any kind of participant."""
 

@@ -25,6 +25,7 @@ from ckr_es.api.events import EventController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.kpi import KpiController
 from ckr_es.api.loads import Loads
+from ckr_es.api.lookups import LookupController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
 from ckr_es.api.plans import PlanController
@@ -34,6 +35,7 @@ from ckr_es.api.scoring import ScoringController
 from ckr_es.api.spool import Spool
 from ckr_es.application import ServiceTracking
 from ckr_es.projections.follower import Follower
+from ckr_es.registry.registries import Registries
 from ckr_es.store.database import Database
 from ckr_es.store.settings import Settings
 
@@ -57,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             app.state.pool = tracking.recorder.pool
             app.state.spool = Spool(settings.data_dir)
             app.state.loads = loads = Loads(tracking)
+            app.state.registries = Registries(tracking, settings)
             follower = Follower(database)
             follower.start()
             try:
@@ -80,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     KpiController,
                     EventController,
                     RegistryController,
+                    LookupController,
                 ],
             ),
             HealthController,
@@ -93,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={
             "tracking": Provide(_tracking, sync_to_thread=False),
             "reading": Provide(_reading, sync_to_thread=False),
+            "registries": Provide(_registries, sync_to_thread=False),
             "asked": Provide(command_request),
             "when": Provide(travel, sync_to_thread=False),
         },
@@ -116,6 +121,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
 def _tracking(request: Request[Any, Any, Any]) -> ServiceTracking:
     tracking: ServiceTracking = request.app.state.tracking
     return tracking
+
+
+def _registries(request: Request[Any, Any, Any]) -> Registries:
+    registries: Registries = request.app.state.registries
+    return registries
 
 
 def _reading(request: Request[Any, Any, Any]) -> Reader:

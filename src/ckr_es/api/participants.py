@@ -8,14 +8,17 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ckr_es.aggregates import participant
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
+from ckr_es.api.lookups import LookUp, Lookups
 from ckr_es.api.reads import Cursor, Limit, Reader
 from ckr_es.application import Receipt, ServiceTracking
-from ckr_es.commands import Registration, change_identity, correct, on_participant, register
+from ckr_es.commands import Registration, change_identity, correct, inn_of, on_participant, register
+from ckr_es.registry.port import checked
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.values import Code, Inn, Private, Text
 
@@ -103,8 +106,22 @@ class ParticipantController(Controller):
     def check_registry(
         self, id: Id, data: JSONBody[participant.RegistryChecked], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
-        """What a register said of the firm as of a day."""
+        """What a register said of the firm as of a day, looked up and entered."""
+        if data.via != "entry":
+            detail = "Снимки и справочные сервисы записывает сама система: см. registry-lookups"
+            raise Invalid("not-applicable", detail, [Problem("/via", "not-applicable", detail, data.via)])
         return answered(on_participant(tracking, asked, id, data))
+
+    @post("/{id:uuid}/registry-lookups", sync_to_thread=True, **roles(RECORD))
+    def look_up(
+        self, id: Id, data: JSONBody[LookUp], asked: Asked, tracking: Tracking, registries: Lookups
+    ) -> Response[Receipt]:
+        """Asks a register about the participant and records the answer; having none is recorded as such."""
+        if (before := tracking.answered(asked)) is not None:
+            return answered(before)
+        answer = registries.lookup(data.source, inn_of(tracking, asked, id), asked.today)
+        event = replace(checked(answer, asked.today), late_reason=data.late_reason)
+        return answered(on_participant(tracking, asked, id, event))
 
     @post("/{id:uuid}/evidence", sync_to_thread=True, **roles(RECORD))
     def file_evidence(

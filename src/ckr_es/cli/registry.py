@@ -1,7 +1,7 @@
 """`ckr registry`: files of public registers become records, and questions to them get an answer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import rich_click as click
 
@@ -26,6 +26,25 @@ STATES = {
     "read": "прочитан, не записан",
     "recorded": "записан",
     "failed": "негоден",
+}
+RESULTS = {"found": "есть в реестре", "absent": "нет в реестре", "unavailable": "ответа нет"}
+TITLES = {
+    "result": "Ответ",
+    "reason": "Почему",
+    "source": "Источник",
+    "as_of": "На дату",
+    "name": "Наименование",
+    "ogrn": "ОГРН",
+    "category": "Категория",
+    "included_on": "В реестре с",
+    "region_code": "Регион",
+    "okved_main": "Основной ОКВЭД",
+    "okved_additional": "Дополнительные ОКВЭД",
+    "okved_version": "Версия ОКВЭД",
+    "status": "Состояние",
+    "headcount": "Работников",
+    "licences": "Лицензии",
+    "answer_sha256": "SHA-256 ответа",
 }
 REGISTERS = {"sme": "ЕРСМСП", "support": "ЕРСМСП-ПП"}
 
@@ -160,6 +179,51 @@ def list_(register: str | None, limit: int, as_json: bool) -> None:
     )
     columns = ("Реестр", "Дата", "Файл", "Состояние", "Записей", "Хранится", "Есть", "Нет", "Ошибка")
     table(columns, rows, right="Записей Хранится Есть Нет")
+
+
+@registry.command(short_help="Спросить об одной организации.")
+@click.argument("inn", metavar="ИНН")
+@click.option(
+    "--source",
+    type=click.Choice(("snapshot", "dadata")),
+    default="snapshot",
+    show_default=True,
+    help="Загруженный снимок ЕРСМСП или DaData (нужен CKR_DADATA_TOKEN).",
+)
+@as_json
+def lookup(inn: str, source: Literal["snapshot", "dadata"], as_json: bool) -> None:
+    """Что реестр говорит об организации сегодня. Ничего не записывает; код выхода 1, если ответа нет."""
+    import sys
+    from datetime import UTC, datetime
+
+    from ckr_es.application import ServiceTracking
+    from ckr_es.registry.registries import Registries, told
+    from ckr_es.rules import identifiers
+    from ckr_es.rules.calendar import today
+    from ckr_es.store.settings import Settings
+
+    number_ = identifiers.inn(inn)
+    with existing_database() as database:
+        tracking = ServiceTracking(database)
+        try:
+            registries = Registries(tracking, Settings.from_environment())
+            said = told(registries.lookup(source, number_, today(datetime.now(UTC))))
+        finally:
+            tracking.close()
+    if as_json:
+        put_json(said)
+    else:
+        fields = {**said, **said.get("company", {})}
+        rows = (
+            (title, _text(fields[name])) for name, title in TITLES.items() if fields.get(name) is not None
+        )
+        table(("", ""), rows)
+    if said["result"] == "unavailable":
+        sys.exit(1)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else RESULTS.get(value, str(value))
 
 
 def shown(snapshot: "Snapshot") -> dict[str, Any]:

@@ -121,7 +121,7 @@ def _read(conn: Conn, snapshot: Snapshot, source: Source, order: Order, watch: W
 def _record(
     tracking: ServiceTracking, conn: Conn, snapshot: Snapshot, clerk: Clerk, watch: Watch
 ) -> Snapshot:
-    plan = recording.plan(tracking, conn, snapshot, clerk.late_reason)
+    plan = recording.plan(tracking, conn, snapshot, clerk)
     made = {"found": 0, "absent": 0}
 
     def recorded(one: News) -> None:

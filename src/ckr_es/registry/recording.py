@@ -20,6 +20,8 @@ from ckr_es.aggregates.participant import RegistryChecked, SupportChecked
 from ckr_es.application import Request, ServiceTracking, stream_id
 from ckr_es.commands import on_participant
 from ckr_es.registry.archive import refused
+from ckr_es.registry.port import checked
+from ckr_es.registry.snapshot_lookup import answer_of
 from ckr_es.registry.snapshots import Snapshot
 from ckr_es.rules import Refused
 from ckr_es.rules.calendar import periods_of
@@ -29,7 +31,6 @@ from ckr_es.store.writer import OutcomeUnknown, Overloaded
 Conn = Connection[Any]
 Checked: TypeAlias = RegistryChecked | SupportChecked
 
-SME: Final = "ЕРСМСП"
 SUPPORT: Final = "ЕРСМСП-ПП"
 PAGE: Final = 200  # participants whose streams are read at once
 DESKS: Final = 8  # commands under way, so that the writer gathers them; half a server's calls at most
@@ -89,23 +90,23 @@ def asked(conn: Conn, known_position: int) -> frozenset[str]:
     return frozenset(inn for (inn,) in conn.execute(ASKED, (known_position,)))
 
 
-def plan(tracking: ServiceTracking, conn: Conn, snapshot: Snapshot, late_reason: str | None) -> Plan:
+def plan(tracking: ServiceTracking, conn: Conn, snapshot: Snapshot, clerk: Clerk) -> Plan:
     """Everything is judged before anything is recorded: Invalid, or Refused("period-closed") for the whole."""
     news: list[News] = []
     notes: list[str] = []
     unchanged = 0
-    for page in _pages(_said(conn, snapshot, notes)):
+    for page in _pages(_said(conn, snapshot, clerk.today, notes)):
         streams = tracking.streams([one.participant_id for one in page])
         for one in page:
             state = streams.state(participant.KIND, one.participant_id)
             if state is None:
                 continue
-            event = replace(one.event, late_reason=late_reason)
+            event = replace(one.event, late_reason=clerk.late_reason)
             if participant.decide(state, event):
                 news.append(News(one.participant_id, event))
             else:
                 unchanged += 1
-    if late_reason is None:
+    if clerk.late_reason is None:
         _refuse_closed(tracking, {one.event.as_of for one in news})
     return Plan(news, unchanged, notes)
 
@@ -148,12 +149,12 @@ def record(
         desks.shutdown(cancel_futures=True)
 
 
-def _said(conn: Conn, snapshot: Snapshot, notes: list[str]) -> Iterator[News]:
+def _said(conn: Conn, snapshot: Snapshot, today: date, notes: list[str]) -> Iterator[News]:
     query = SAID_BY_SME if snapshot.register == "sme" else SAID_BY_SUPPORT
     given = {"id": snapshot.id, "complete": snapshot.complete, "known": snapshot.known_position}
     with conn.transaction(), conn.cursor("said", row_factory=dict_row) as cursor:
         for row in cursor.execute(query, given):
-            event = _checked(snapshot, row, notes)
+            event = _checked(snapshot, row, today, notes)
             try:
                 msgspec.convert(msgspec.to_builtins(event), type(event))
             except msgspec.ValidationError as wrong:
@@ -162,7 +163,7 @@ def _said(conn: Conn, snapshot: Snapshot, notes: list[str]) -> Iterator[News]:
             yield News(row["participant_id"], event)
 
 
-def _checked(snapshot: Snapshot, row: dict[str, Any], notes: list[str]) -> Checked:
+def _checked(snapshot: Snapshot, row: dict[str, Any], today: date, notes: list[str]) -> Checked:
     assert snapshot.last_as_of is not None
     if snapshot.register == "support":
         supports = _supports(row["supports"] or [], notes)
@@ -173,29 +174,7 @@ def _checked(snapshot: Snapshot, row: dict[str, Any], notes: list[str]) -> Check
             supports=supports,
             answer_sha256=snapshot.sha256,
         )
-    if row["inn"] is None:
-        return RegistryChecked(
-            source=SME,
-            as_of=snapshot.last_as_of,
-            result="absent",
-            via="snapshot",
-            answer_sha256=snapshot.sha256,
-        )
-    return RegistryChecked(
-        source=SME,
-        as_of=row["as_of"],
-        result="found",
-        category=row["category"],
-        included_on=row["included_on"],
-        region_code=row["region_code"],
-        okved_main=row["okved_main"],
-        okved_additional=tuple(row["okved_additional"]),
-        okved_version=row["okved_version"],
-        headcount=row["headcount"],
-        licences=tuple(row["licences"]) or None,
-        via="snapshot",
-        answer_sha256=snapshot.sha256,
-    )
+    return checked(answer_of(row, snapshot.sha256, snapshot.last_as_of, snapshot.started_at), today)
 
 
 def _supports(documents: list[Any], notes: list[str]) -> tuple[Support, ...]:
