@@ -8,8 +8,9 @@ import os
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -135,6 +136,7 @@ def _next(results: Any, children: Sequence[BaseProcess]) -> Batch | MemberRead |
 def _work(source: Source, register: Register, keep: Keep, today: date, tasks: Any, results: Any) -> None:
     """The life of a child."""
     _limit_memory()
+    Thread(target=_die_with_parent, daemon=True).start()
     with source.opened() as stream:
         for member in iter(tasks.get, None):
             try:
@@ -148,6 +150,13 @@ def _work(source: Source, register: Register, keep: Keep, today: date, tasks: An
                 detail = f"{member.name}: для чтения нужно слишком много памяти"
                 results.put(_Failed("memory-exceeded", detail, f"/{member.name}"))
                 return
+
+
+def _die_with_parent() -> None:
+    """A parent that was killed tells nobody: its children would wait for it for ever."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _limit_memory() -> None:
