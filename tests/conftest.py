@@ -1,6 +1,7 @@
 """One embedded server a run, one migrated template in it, one fresh database a test module."""
 
 import re
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,11 @@ from psycopg import sql
 
 from ckr_es.store.database import Database
 from ckr_es.store.embedded import EmbeddedServer
+
+
+def pytest_configure() -> None:
+    """A shell that runs us in the background ignores Ctrl-C for us, and our children would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
