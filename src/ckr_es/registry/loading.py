@@ -110,10 +110,11 @@ def _read(conn: Conn, snapshot: Snapshot, source: Source, order: Order, watch: W
                     ended.append(item)
                     at += item.bytes
                     watch.moved(at, total, "чтение")
-            if len(kept) >= ROWS or time.monotonic() - put_at > PAUSE:
+            stopped = watch.stopped()
+            if stopped or len(kept) >= ROWS or time.monotonic() - put_at > PAUSE:
                 rows.put(conn, snapshot.id, snapshot.register, kept, ended)
                 kept, ended, put_at = [], [], time.monotonic()
-            if watch.stopped():
+            if stopped:
                 raise Stopped
     rows.put(conn, snapshot.id, snapshot.register, kept, ended)
 
