@@ -98,7 +98,9 @@ def _directory(path: Path) -> tuple[Member, ...]:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        raise refused("archive-damaged", f"Архив обрезан или повреждён: {error}") from error
+        raise refused(
+            "archive-damaged", f"Архив «{path.name}» обрезан или повреждён: нет оглавления"
+        ) from error
     if not entries:
         raise refused("archive-empty", "В архиве нет файлов")
     if len(entries) > MOST_MEMBERS:

@@ -38,7 +38,9 @@ class _Guarded:
             try:
                 chunk = self._file.read(size)
             except (BadZipFile, zlib.error, EOFError, OSError) as error:
-                raise refused("archive-damaged", f"Данные повреждены: {error}", self._member) from error
+                raise refused(
+                    "archive-damaged", "Данные повреждены: они не распаковываются", self._member
+                ) from error
         self.since += len(chunk)
         if self.since > LARGEST_DOCUMENT:
             detail = f"Документ больше {LARGEST_DOCUMENT // 2**20} МБ: в реестре таких не бывает"
@@ -89,7 +91,7 @@ def _prolog(file: IO[bytes], member: str) -> bytes:
     try:
         start = file.read(PROLOG)
     except (BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise refused("archive-damaged", f"Данные повреждены: {error}", member) from error
+        raise refused("archive-damaged", "Данные повреждены: они не распаковываются", member) from error
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start[:64]:
         raise refused("xml-encoding", "Допустимы кодировки UTF-8 и windows-1251", member, 1)
     text = start.removeprefix(b"\xef\xbb\xbf")
