@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ckr_es.projections.follower import PROJECTIONS, ensure, step
+from ckr_es.projections.follower import step
 from ckr_es.projections.log import Session
+from ckr_es.projections.schemas import PROJECTIONS, ensure
 from ckr_es.store.database import Database
 from ckr_es.store.embedded import EmbeddedServer
 from ckr_es.store.envelope import EventMapper, Proposed, Recorded

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
 from hypothesis import strategies as st
 
 from ckr_es.aggregates import amend, cluster, participant, plan, service_case
@@ -188,6 +189,8 @@ def _redated(world: World, back: int, day: date, n: int) -> None:
         replacement[name] = day.isoformat()
     if "quarter" in names:
         replacement["quarter"] = QUARTERS[n % len(QUARTERS)]
+    if "answer_sha256" in names:
+        replacement |= {"as_of": day.isoformat(), **answer(n)}
     for name in names & {"headcount", "jobs_created", "amount_kopecks"}:
         replacement[name] = n
     if "cluster" in names and n % 3 == 0:
@@ -236,7 +239,55 @@ def _launched(w: World, who: int, markets: tuple[str, ...], day: date) -> None:
     w.of(who, event)
 
 
+def answer(n: int) -> dict[str, object]:
+    """Some answer of a register: mostly found or absent, at times of another region or none, at times a hint."""
+    result = ("found", "absent", "found", "unavailable", "absent")[n % 5]
+    found = result == "found"
+    return {
+        "result": result,
+        "via": ("snapshot", "entry", "snapshot", "dadata")[n % 4],
+        "included_on": f"{2020 + n % 2}-0{1 + n % 9}-10" if found else None,
+        "region_code": ("24", None, "24", "77")[n // 5 % 4] if found else None,
+    }
+
+
+def _checked(w: World, who: int, n: int, day: date) -> None:
+    said = {"source": "реестр", "as_of": day, "answer_sha256": f"{n:064}", **answer(n)}
+    w.of(who, msgspec.convert(said, participant.RegistryChecked))
+
+
+def _applied(w: World, n: int, who: int, day: date) -> None:
+    case_id, owner = w.id("case", n), w.id("participant", who)
+    opened = service_case.Opened(participant_id=owner, cluster=CODES[0], complex=False, applied_on=day)
+    w.happen("case", case_id, opened, owner)
+    component = service_case.ComponentAdded(
+        component_no=1,
+        service=SERVICES[0],
+        added_on=day,
+        mandatory=True,
+        cost_kopecks=100,
+        participant_payment_kopecks=0,
+    )
+    w.happen("case", case_id, component, owner)
+
+
+def _decided(w: World, n: int, back: int, decision: str, day: date) -> None:
+    """On one of the answers that were given by then, or on none."""
+    if (case := w.state(w.id("case", n))) is not None:
+        who = w.state(case.opened.participant_id)
+        answers = [c.event_id for c in who.checks] if who else []
+        rests_on = answers[back % len(answers)] if answers else None
+        verdict = service_case.Verdict(
+            condition="E2", verdict="pass", explanation="", inputs={}, event_id=rests_on
+        )
+        event = service_case.EligibilityDecided(
+            decision=decision, decided_on=day, rule_set="1", checks=(verdict,)
+        )
+        w.happen("case", w.id("case", n), event, case.opened.participant_id)
+
+
 _quarters = st.sampled_from(QUARTERS)
+_applications = st.integers(5, 8)
 _back = st.one_of(st.integers(0, 8), st.integers(0, 60))
 MOVES = st.one_of(
     st.tuples(st.just(World.form), _clusters, dates),
@@ -251,6 +302,10 @@ MOVES = st.one_of(
     st.tuples(st.just(World.accept), _cases, st.integers(1, 3), dates),
     st.tuples(st.just(World.accept), _cases, st.integers(1, 3), dates),
     st.tuples(st.just(World.accept), _cases, st.integers(1, 3), dates),
+    st.tuples(st.just(_checked), _participants, _numbers, dates),
+    st.tuples(st.just(_checked), _participants, _numbers, dates),
+    st.tuples(st.just(_applied), _applications, _participants, dates),
+    st.tuples(st.just(_decided), _applications, _back, st.sampled_from(["eligible", "refused"]), dates),
     st.tuples(st.just(World.cancel), _cases, dates),
     st.tuples(st.just(World.set_plan), st.integers(2020, 2022), _policies, _numbers),
     st.tuples(st.just(_voided), _back),

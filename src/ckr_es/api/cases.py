@@ -224,8 +224,13 @@ class CaseController(Controller):
         cluster: Annotated[str | None, QueryParameter(required=False)] = None,
         status: Annotated[CaseStatus | None, QueryParameter(required=False)] = None,
         complex: Annotated[bool | None, QueryParameter(required=False)] = None,
+        eligibility: Annotated[Literal["stale"] | None, QueryParameter(required=False)] = None,
     ) -> dict[str, Any]:
-        """Cases as of a day, as known at a position, by participant, cluster, status, kind."""
+        """Cases as of a day, as known at a position, by participant, cluster, status, kind.
+
+        `eligibility=stale`: open ones whose register answer is out of date or speaks against them, and accepted
+        services whose recipient was not in the register on their day; `stale` says why.
+        """
         return reading.cases(
             when,
             limit,
@@ -234,6 +239,7 @@ class CaseController(Controller):
             cluster=cluster,
             status=status,
             complex=complex,
+            eligibility=eligibility,
         )
 
     @get("/{id:uuid}", sync_to_thread=True, **roles(READ))

@@ -205,6 +205,7 @@ class Reader:
         cluster: str | None,
         status: directory.CaseStatus | None,
         complex: bool | None,
+        eligibility: Literal["stale"] | None,
     ) -> dict[str, Any]:
         return self._listed(
             when,
@@ -216,6 +217,7 @@ class Reader:
             cluster=self._own(cluster),
             status=status,
             complex=complex,
+            eligibility=eligibility,
         )
 
     def _own(self, cluster: str | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from ckr_es.cli import audit, figures, registry, serving, upkeep
+from ckr_es.cli import audit, figures, registry, serving, stale, upkeep
 from ckr_es.cli.terminal import help_option
 
 WORDS = {
@@ -43,6 +43,7 @@ for command in (
     upkeep.projections,
 ):
     ckr.add_command(command)
+registry.registry.add_command(stale.stale)
 
 
 def main() -> NoReturn:

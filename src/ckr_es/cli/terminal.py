@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import rich_click as click
 
@@ -42,14 +42,17 @@ def number(value: float | None, digits: int = 0) -> str:
     return f"{value:,.{digits}f}".replace(",", "\u202f").replace(".", ",")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", right: str = "") -> None:
-    """`right`: the names of columns of numbers, joined with spaces."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", right: str = "", whole: str = ""
+) -> None:
+    """`right`: the names of columns of numbers, joined with spaces; `whole`: of those that are never cut."""
     from rich.console import Console
     from rich.table import Table
 
     shown = Table(title=title or None, title_justify="left")
     for name in columns:
-        shown.add_column(name, justify="right" if name in right.split() else "left")
+        justify: Literal["right", "left"] = "right" if name in right.split() else "left"
+        shown.add_column(name, justify=justify, no_wrap=name in whole.split())
     for row in rows:
         shown.add_row(*row)
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -1,11 +1,11 @@
-"""The directory: clusters, participants, memberships and cases as understood after each event. Pure.
+"""The directory: clusters, participants, memberships, register answers and cases as understood after each event. Pure.
 
 A row is a function of its stream's folded state. Persons are rows without a name: their identity is joined
 from the vault when somebody who may see it reads.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +20,10 @@ from ckr_es.projections.projection import Projection
 from ckr_es.projections.sheet import Row, Sheet
 
 Rows = dict[tuple[str, UUID], Row]
+Positions = Mapping[UUID, int]
 
 
-def _cluster(stream_id: UUID, c: cluster.Cluster) -> Rows:
+def _cluster(stream_id: UUID, c: cluster.Cluster, _: Positions) -> Rows:
     row = (
         c.proposed.code,
         c.title,
@@ -37,11 +38,14 @@ def _cluster(stream_id: UUID, c: cluster.Cluster) -> Rows:
     return {("cluster", stream_id): row}
 
 
-def _participant(stream_id: UUID, p: participant.Participant) -> Rows:
+def _participant(stream_id: UUID, p: participant.Participant, positions: Positions) -> Rows:
     r = p.registered
     rows: Rows = {("participant", stream_id): (r.kind, r.inn, p.ogrn, p.name, r.registered_on)}
     for m in p.memberships:
         rows["membership", m.event_id] = (stream_id, m.cluster, m.joined_on, m.left_on)
+    for c in p.checks:
+        said = (c.via, c.as_of, c.result, c.included_on, c.region_code)
+        rows["registry_answer", c.event_id] = (stream_id, positions[c.event_id], *said)
     return rows
 
 
@@ -50,7 +54,12 @@ def _array(values: Iterable[str]) -> str:
     return f"{{{','.join(values)}}}"
 
 
-def _service_case(stream_id: UUID, c: service_case.ServiceCase) -> Rows:
+def _rests_on(decided: service_case.EligibilityDecided) -> UUID | None:
+    """The answer that made the firm one of the register."""
+    return next((verdict.event_id for verdict in decided.checks if verdict.condition == "E2"), None)
+
+
+def _service_case(stream_id: UUID, c: service_case.ServiceCase, _: Positions) -> Rows:
     row = (
         c.opened.participant_id,
         c.opened.cluster,
@@ -59,9 +68,11 @@ def _service_case(stream_id: UUID, c: service_case.ServiceCase) -> Rows:
         c.opened.applied_on,
         c.decided and c.decided.decision,
         c.decided and c.decided.decided_on,
+        c.decided and _rests_on(c.decided),
         c.agreement and c.agreement.number,
         c.agreement and c.agreement.signed_on,
         _array(act.accepted_on.isoformat() for act in c.accepted),
+        _array(str(act.component_no) for act in c.accepted),
         c.completed and c.completed.completed_on,
         c.cancelled and c.cancelled.cancelled_on,
         c.opened.source,
@@ -72,7 +83,7 @@ def _service_case(stream_id: UUID, c: service_case.ServiceCase) -> Rows:
 
 class _Shape(Struct, frozen=True):
     kind: Kind[Any]
-    rows: Callable[[UUID, Any], Rows]
+    rows: Callable[[UUID, Any, Positions], Rows]
 
 
 _CLUSTER = _Shape(cluster.KIND, _cluster)
@@ -90,6 +101,7 @@ HEARD: dict[type[Any], _Shape] = {
     cluster.Corrected: _CLUSTER,
     participant.Registered: _PARTICIPANT,
     participant.IdentityChanged: _PARTICIPANT,
+    participant.RegistryChecked: _PARTICIPANT,
     participant.JoinedCluster: _PARTICIPANT,
     participant.LeftCluster: _PARTICIPANT,
     participant.Voided: _PARTICIPANT,
@@ -108,12 +120,13 @@ HEARD: dict[type[Any], _Shape] = {
 
 class _Stream(Struct):
     entries: list[Entry] = []
+    positions: dict[UUID, int] = {}
     state: Any = None
     rows: Rows = {}
 
 
 class Directory:
-    """Versions of the four tables, stream by stream."""
+    """Versions of the five tables, stream by stream."""
 
     def __init__(self) -> None:
         self._streams: defaultdict[UUID, _Stream] = defaultdict(_Stream)
@@ -125,11 +138,13 @@ class Directory:
         stream_id, event = recorded.originator_id, recorded.event
         stream = self._streams[stream_id]
         stream.entries.append(Entry(recorded.event_id, event))
+        if isinstance(event, participant.RegistryChecked):
+            stream.positions[recorded.event_id] = recorded.position
         if isinstance(event, Void | Correction):
             stream.state = fold(shape.kind, stream.entries)
         else:
             stream.state = shape.kind.evolve(stream.state, event, recorded.event_id)
-        rows = {} if stream.state is None else shape.rows(stream_id, stream.state)
+        rows = {} if stream.state is None else shape.rows(stream_id, stream.state, stream.positions)
         for table, id in {**stream.rows, **rows}:
             before, after = stream.rows.get((table, id)), rows.get((table, id))
             sheet.replace(table, id, recorded.position, before, after)
@@ -148,7 +163,7 @@ def prime(conn: Session, position: int, batch: Sequence[Record]) -> Directory:
 UNHEARD = all_but(HEARD)
 DIRECTORY = Projection(
     name="directory",
-    version=1,
+    version=2,
     tables=TABLES,
     create=CREATE,
     indexes=INDEXES,

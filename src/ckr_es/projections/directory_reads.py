@@ -8,15 +8,42 @@ from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 from psycopg.rows import dict_row
 
-from ckr_es.projections.directory_statements import CASES, CLUSTERS, PARTICIPANTS, PARTICIPANTS_WITH_PERSONS
+from ckr_es.projections.directory_statements import (
+    CASES,
+    CLUSTERS,
+    PARTICIPANTS,
+    PARTICIPANTS_WITH_PERSONS,
+    STALE_CASES,
+)
 from ckr_es.projections.log import Session
+from ckr_es.rules.rule_sets import RuleSet, in_force
+from ckr_es.rules.verdicts import HINTS
 
 ClusterStatus = Literal["proposed", "formed", "reorganised", "dissolved"]
 CaseStatus = Literal["open", "eligible", "refused", "agreed", "in_progress", "completed", "cancelled"]
+OPEN: tuple[CaseStatus, ...] = ("open", "eligible", "agreed", "in_progress")
+StaleCode = Literal[
+    "register-answer-out-of-date",
+    "register-contradicts",
+    "not-in-register-on-service-date",
+    "included-after-service",
+]
 Key = tuple[Any, ...]
+
+
+class Stale(Struct, frozen=True, kw_only=True):
+    """Why a case is to be checked again: by which answer of the register (null: there is none), for which act."""
+
+    code: StaleCode
+    detail: str
+    answer_as_of: date | None
+    event_id: UUID | None
+    accepted_on: date | None
+    component_no: int | None
 
 
 class Page(Struct, frozen=True):
@@ -102,13 +129,16 @@ def cases(
     cluster: str | None = None,
     status: CaseStatus | None = None,
     complex: bool | None = None,
+    eligibility: Literal["stale"] | None = None,
     after: Key | None = None,
     limit: int = 100,
 ) -> Page:
     """By application date: id, participant_id, cluster, complex, services, applied_on, decision, decided_on,
     agreement_number, signed_on, accepted_on (days), completed_on, cancelled_on, source, external_id, status.
 
-    What comes only after `as_of` is null.
+    What comes only after `as_of` is null. With `eligibility` only the cases whose eligibility is to be checked
+    again, each with `stale`: open ones whose register answer is too old or speaks against them, and accepted
+    services whose recipient was not in the register on their day.
     """
     applied_on, last_id = after or (date.min, UUID(int=0))
     asked = {
@@ -122,7 +152,46 @@ def cases(
         "applied_on": applied_on,
         "last_id": last_id,
     }
-    return _page(conn, CASES, asked, ("applied_on", "id"), limit)
+    if eligibility is None:
+        return _page(conn, CASES, asked, ("applied_on", "id"), limit)
+    rules = in_force(as_of)
+    asked |= {
+        "open": list(OPEN),
+        "hints": list(HINTS),
+        "region": rules.region,
+        "days": rules.registry_valid_for_days,
+    }
+    page = _page(conn, STALE_CASES, asked, ("applied_on", "id"), limit)
+    for item in page.items:
+        item["stale"] = [_stale(found, as_of, rules) for found in item["stale"]]
+    return page
+
+
+def _stale(found: dict[str, Any], as_of: date, rules: RuleSet) -> Stale:
+    return msgspec.convert({**found, "detail": _detail(found, as_of, rules)}, Stale)
+
+
+def _detail(found: dict[str, Any], as_of: date, rules: RuleSet) -> str:
+    on, act = _day(found["answer_as_of"]), _day(found["accepted_on"])
+    match found["code"]:
+        case "register-answer-out-of-date" if not on:
+            return "Реестр МСП об участнике ещё не спрашивали"
+        case "register-answer-out-of-date":
+            days = rules.registry_valid_for_days
+            return f"Последний ответ реестра МСП дан на {on}, на {as_of:%d.%m.%Y} ему больше {days} дн."
+        case "register-contradicts" if found["region_code"]:
+            where = f"регион {found['region_code']}, а не {rules.region}"
+            return f"По реестру МСП на {on} у участника {where}, а дело опирается на другой ответ"
+        case "register-contradicts":
+            return f"На {on} участника нет в реестре МСП, а дело опирается на другой ответ"
+        case "not-in-register-on-service-date":
+            return f"Акт {act}: по ответу на {on} получателя услуги не было в реестре МСП"
+    since = _day(found["included_on"])
+    return f"Акт {act}: по ответу на {on} получатель услуги включён в реестр МСП позже, {since}"
+
+
+def _day(day: str | None) -> str:
+    return f"{date.fromisoformat(day):%d.%m.%Y}" if day else ""
 
 
 def _page(conn: Session, statement: str, asked: dict[str, Any], key: tuple[str, ...], limit: int) -> Page:

@@ -1,6 +1,10 @@
-"""The directory in PostgreSQL: four tables of versioned rows."""
+"""The directory in PostgreSQL: five tables of versioned rows.
 
-TABLES = ("cluster", "participant", "membership", "service_case")
+The days and the numbers of a case's acts are two arrays in one order. `rests_on` is the register's answer that its
+decision rests on; `registry_answer.position` is where that answer was recorded.
+"""
+
+TABLES = ("cluster", "participant", "membership", "registry_answer", "service_case")
 
 CREATE = """
     create table if not exists cluster (
@@ -19,11 +23,18 @@ CREATE = """
         participant_id uuid not null, cluster text not null, joined_on date not null, left_on date,
         primary key (id, known_from)
     );
+    create table if not exists registry_answer (
+        id uuid not null, known_from bigint not null, known_to bigint,
+        participant_id uuid not null, position bigint not null, via text not null, as_of date not null,
+        result text not null, included_on date, region_code text,
+        primary key (id, known_from)
+    );
     create table if not exists service_case (
         id uuid not null, known_from bigint not null, known_to bigint,
         participant_id uuid not null, cluster text not null, complex boolean not null,
-        services text[] not null, applied_on date not null, decision text, decided_on date, agreement_number text,
-        signed_on date, accepted_on date[] not null, completed_on date, cancelled_on date,
+        services text[] not null, applied_on date not null, decision text, decided_on date, rests_on uuid,
+        agreement_number text, signed_on date, accepted_on date[] not null, accepted_components integer[] not null,
+        completed_on date, cancelled_on date,
         source text, external_id text,
         primary key (id, known_from)
     );
@@ -33,6 +44,7 @@ INDEXES = """
     create index if not exists participant_inn on participant (inn);
     create index if not exists membership_participant on membership (participant_id);
     create index if not exists membership_cluster on membership (cluster);
+    create index if not exists registry_answer_participant on registry_answer (participant_id, as_of, position);
     create index if not exists service_case_participant on service_case (participant_id);
     create index if not exists service_case_applied on service_case (applied_on, id);
 """

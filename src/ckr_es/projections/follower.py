@@ -2,6 +2,7 @@
 
 A record that a projection can't digest stops that projection at that position, loudly; the others go on, and
 nothing is skipped. A lost connection is not an error of the log: the follower connects again and goes on.
+Tables that an earlier version of the program left behind are rebuilt by the leader before it follows.
 """
 
 import os
@@ -9,41 +10,24 @@ import select
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import psycopg
 import structlog
 from msgspec import Struct
-from psycopg import Notify, sql
+from psycopg import Notify
 from psycopg.rows import tuple_row
 
-from ckr_es.projections.directory import DIRECTORY
-from ckr_es.projections.kpi_tables import KPI
 from ckr_es.projections.log import Session, between, head
 from ckr_es.projections.projection import Projection, Reached, reached
+from ckr_es.projections.rebuild import renew
+from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.store.database import Database
 
-PROJECTIONS = (KPI, DIRECTORY)
 LEADER = 7161934518202113  # the door and the migrations lock the two numbers before
-TABLES = 7161934518202114
 BATCH = 1_000
 PATIENCE = 1.0  # seconds between looks when nothing is heard, and between attempts to lead or to connect
 
-# A connection whose peer vanished is noticed within seconds. A socket of this machine ignores the TCP settings.
-CONNECTION: dict[str, Any] = {
-    "application_name": "ckr-follower",
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-
-SCHEMA = "create schema if not exists {}"
-SEARCH = "select set_config('search_path', %s, true)"
-VERSIONS = "select name, version from ckr.projection"
-REGISTER = "insert into ckr.projection (name, version) values (%s, %s) on conflict (name) do nothing"
 LOCK = "select position, status, version from ckr.projection where name = %s for update skip locked"
 ADVANCE = "update ckr.projection set position = %s, updated_at = clock_timestamp() where name = %s"
 STOP = """
@@ -57,11 +41,15 @@ RETRY = """
     where status = 'stopped'
 """
 
+_VERSIONS = {projection.name: projection.version for projection in PROJECTIONS}
 log = structlog.get_logger(__name__)
 
 
 class ProjectionBehind(Exception):
-    """A read asks for more than the projections have seen. `status` tells whether waiting helps."""
+    """A read asks for more than the projections have seen. `status` tells whether waiting helps.
+
+    Tables of another version than the program's have seen nothing that it could read.
+    """
 
     def __init__(self, name: str, reached: int, wanted: int, status: str) -> None:
         super().__init__(f"projection {name} is at {reached} ({status}), wanted {wanted}")
@@ -71,27 +59,16 @@ class ProjectionBehind(Exception):
         self.status = status
 
 
+class _Stopping(Exception):
+    """A rebuild is left, because the follower is to stop; the next leader begins it anew."""
+
+
 class FollowerStatus(Struct, frozen=True, kw_only=True):
     """This process's follower; `projections.reached` tells how far the projections are."""
 
     alive: bool
     leader: bool
     error: str | None
-
-
-def ensure(conn: Session, projections: Sequence[Projection] = PROJECTIONS) -> None:
-    """Make what is missing of the schemas, as ckr_projector. Safe from many processes at once."""
-    with conn.transaction():
-        conn.execute("select pg_advisory_xact_lock(%s)", (TABLES,))
-        versions: dict[str, int] = dict(conn.execute(VERSIONS).fetchall())
-        for projection in projections:
-            if versions.get(projection.name, projection.version) != projection.version:
-                continue  # the tables are of another shape until they are rebuilt
-            conn.execute(sql.SQL(SCHEMA).format(sql.Identifier(projection.name)))
-            conn.execute(SEARCH, (projection.name,))
-            conn.execute(projection.create)
-            conn.execute(projection.indexes)
-            conn.execute(REGISTER, (projection.name, projection.version))
 
 
 def await_position(conn: Session, names: Sequence[str], position: int, deadline_s: float = 2.0) -> None:
@@ -104,7 +81,11 @@ def await_position(conn: Session, names: Sequence[str], position: int, deadline_
     while True:
         known = {r.name: r for r in reached(conn)}
         behind = [(name, known.get(name)) for name in names]
-        late = [(name, r) for name, r in behind if r is None or r.position < position]
+        late = [
+            (name, r)
+            for name, r in behind
+            if r is None or r.position < position or r.version != _VERSIONS.get(name, r.version)
+        ]
         if not late:
             return
         stopped = any(r is not None and r.status == "stopped" for _, r in late)
@@ -154,6 +135,8 @@ class Follower:
                     **CONNECTION,
                 ) as conn:
                     self._follow(conn)
+            except _Stopping:
+                pass
             except Exception as error:  # noqa: BLE001 (whatever it is, a follower that gave up would be silent)
                 self._error = f"{type(error).__name__}: {error}".strip()
                 log.warning("follower reconnects", error=self._error)
@@ -171,8 +154,10 @@ class Follower:
                 return
         self._leader = True
         self._error = None
-        ensure(conn, self._projections)
+        outdated = ensure(conn, self._projections)
         conn.execute(RETRY)
+        for projection in outdated:
+            self._renew(conn, projection)
         conn.add_notify_handler(self._hear)
         conn.execute("listen ckr_events")
         while not self._stopping.is_set():
@@ -194,6 +179,29 @@ class Follower:
         asleep.register(conn.fileno(), select.POLLIN)
         asleep.register(self._ends, select.POLLIN)
         asleep.poll(PATIENCE * 1000)
+
+    def _renew(self, conn: Session, projection: Projection) -> None:
+        def go_on(_done: int, _of: int) -> None:
+            if self._stopping.is_set():
+                raise _Stopping
+
+        log.info("rebuilding tables of an earlier version", projection=projection.name)
+        try:
+            renewed = renew(projection, self._database, go_on, accept_differences=True)
+        except (_Stopping, psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 (it stops this projection, with its text)
+            halt(conn, projection, error)
+            return
+        differences = {d.table: (d.only_live, d.only_rebuilt) for d in renewed.differences}
+        log.info(
+            "projection rebuilt",
+            projection=projection.name,
+            version=projection.version,
+            position=renewed.position,
+            rows=renewed.rows,
+            differences=differences,
+        )
 
     def _advance(self, conn: Session, projection: Projection) -> bool:
         """Whether there was something to do, and maybe more is."""

@@ -22,7 +22,7 @@ class Fold(Protocol):
 class Projection(Struct, frozen=True, kw_only=True):
     """`prime` gives a fold that knows all of the log up to a position that matters to the batch that follows.
 
-    A changed rule takes the next `version`: the follower then waits for `ckr projections rebuild`.
+    A changed rule takes the next `version`: the follower that leads then rebuilds the tables before it goes on.
     """
 
     name: str

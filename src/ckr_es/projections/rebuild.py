@@ -14,9 +14,9 @@ from msgspec import Struct
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from ckr_es.projections.follower import CONNECTION, PROJECTIONS, SEARCH, TABLES, ensure
 from ckr_es.projections.log import BETWEEN, Record, Session, records
 from ckr_es.projections.projection import Fold, Projection
+from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, TABLES, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.rules import Unknown
 from ckr_es.store.database import Database
@@ -70,17 +70,30 @@ def rebuild(
     *,
     accept_differences: bool = False,
 ) -> Rebuilt:
-    """Build `<name>_shadow` from the log up to the live position; switch unless `shadow_only`.
-
-    `progress(done, of)` is called with positions. Unknown("unknown-projection"). A shadow that was not switched
-    stays for a look, until the next rebuild.
-    """
+    """As `renew`, by name. Unknown("unknown-projection")."""
     projection = next((p for p in PROJECTIONS if p.name == name), None)
     if projection is None:
         raise Unknown("unknown-projection", f"Нет проекции «{name}»")
+    return renew(projection, database, progress, shadow_only, accept_differences=accept_differences)
+
+
+def renew(
+    projection: Projection,
+    database: Database,
+    progress: Progress = lambda _done, _of: None,
+    shadow_only: bool = False,
+    *,
+    accept_differences: bool = False,
+) -> Rebuilt:
+    """Build `<name>_shadow` from the log up to the live position; switch unless `shadow_only`.
+
+    `progress(done, of)` is called with positions; what it raises ends the rebuild. A shadow that was not switched
+    stays for a look, until the next rebuild.
+    """
+    name = projection.name
     with _connect(database) as conn, _connect(database) as source, _no_garbage():
         conn.execute("select pg_advisory_lock(%s)", (REBUILDING,))  # one rebuild at a time in a database
-        ensure(conn)
+        ensure(conn, [projection])
         _drop(conn, f"{name}_shadow", f"{name}_old")
         rebuilt = _fill_and_switch(conn, source, projection, progress, shadow_only, accept_differences)
         if rebuilt.switched:
@@ -172,14 +185,16 @@ def _records(source: Session, projection: Projection, after: int, upto: int) -> 
 
 def _difference(conn: Session, name: str, table: str) -> Difference | None:
     shadow = f"{name}_shadow"
-    if _columns(conn, name, table) != _columns(conn, shadow, table):
-        return Difference(table, _count(conn, name, table), _count(conn, shadow, table), [], [])
+    known = _columns(conn, name, table)
+    if known != _columns(conn, shadow, table):
+        only_live = _count(conn, name, table) if known else 0  # an earlier version may not have the table
+        return Difference(table, only_live, _count(conn, shadow, table), [], [])
     live, rebuilt = sql.Identifier(name, table), sql.Identifier(shadow, table)
-    only_live = conn.execute(COMPARE.format(one=live, other=rebuilt)).fetchall()
-    only_rebuilt = conn.execute(COMPARE.format(one=rebuilt, other=live)).fetchall()
-    if not only_live and not only_rebuilt:
+    gone = conn.execute(COMPARE.format(one=live, other=rebuilt)).fetchall()
+    new = conn.execute(COMPARE.format(one=rebuilt, other=live)).fetchall()
+    if not gone and not new:
         return None
-    return Difference(table, len(only_live), len(only_rebuilt), only_live[:SAMPLE], only_rebuilt[:SAMPLE])
+    return Difference(table, len(gone), len(new), gone[:SAMPLE], new[:SAMPLE])
 
 
 def _columns(conn: Session, schema: str, table: str) -> list[tuple[Any, ...]]:
