@@ -8,24 +8,29 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Reply = tuple[int, bytes]
+Reply = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]  # status, body, further headers
 PATH = "/suggestions/api/4_1/rs/findById/party"
 
 
 class DaDataServer:
-    """`replies` are given one a call, the last one for ever; `asked` keeps what came: headers and body."""
+    """`replies` are given one a call, the last one for ever; `asked` keeps what came: headers and body.
+
+    `pause` is the seconds before a reply, `drip` those after each byte of its body.
+    """
 
     def __init__(self, address: str) -> None:
         self.url = f"{address}{PATH}"
         self.replies: list[Reply] = []
         self.asked: list[tuple[dict[str, str], Any]] = []
         self.pause = 0.0
+        self.drip = 0.0
 
     def answers(self, *replies: Reply) -> None:
-        self.replies, self.asked, self.pause = list(replies), [], 0.0
+        self.replies, self.asked = list(replies), []
+        self.pause = self.drip = 0.0
 
 
-def suggestions(*parties: dict[str, Any]) -> Reply:
+def suggestions(*parties: dict[str, Any]) -> tuple[int, bytes]:
     body = {"suggestions": [{"value": "-", "unrestricted_value": "-", "data": party} for party in parties]}
     return 200, json.dumps(body).encode()
 
@@ -58,13 +63,19 @@ def serving() -> Iterator[DaDataServer]:
             said = json.loads(self.rfile.read(length))
             spoken.asked.append((dict(self.headers), said))
             time.sleep(spoken.pause)
-            status, body = spoken.replies.pop(0) if len(spoken.replies) > 1 else spoken.replies[0]
+            reply = spoken.replies.pop(0) if len(spoken.replies) > 1 else spoken.replies[0]
+            status, body, further = reply if len(reply) == 3 else (*reply, {})
             try:
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                named = {"Content-Type": "application/json", "Content-Length": str(len(body)), **further}
+                for name, value in named.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                for byte in body if spoken.drip else b"":
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(spoken.drip)
+                if not spoken.drip:
+                    self.wfile.write(body)
             except OSError:
                 pass  # the client has left, as it should
 

@@ -85,6 +85,31 @@ def test_the_look_up_service_is_reached_over_tls_or_on_this_machine(tmp_path: Pa
         {"CKR_DADATA_TOKEN_FILE": str(tmp_path / "token"), "CKR_DADATA_URL": "http://127.0.0.1:9/x"}
     )
     assert (given.dadata_token, given.dadata_url) == ("t-1", "http://127.0.0.1:9/x")
-    for wrong in ("http://example.org/x", "ftp://example.org", "example.org", "https://"):
+    for wrong in (
+        "http://example.org/x",
+        "http://localhost.example.org/x",
+        "ftp://example.org",
+        "example.org",
+        "https://",
+        "https://[example.org",
+        "https://example.org:99999",
+        "https://anna:pw@example.org",
+    ):
         with pytest.raises(SettingsError, match="CKR_DADATA_URL"):
             Settings.from_environment({"CKR_DADATA_URL": wrong})
+
+
+def test_secrets_are_not_shown() -> None:
+    given = Settings.from_environment(
+        {"DATABASE_URL": "postgresql://anna:pw@db/ckr", "CKR_DADATA_TOKEN": "t-1", "CKR_DATA_DIR": "/data"}
+    )
+    assert "pw" not in repr(given)
+    assert "t-1" not in repr(given)
+    assert "/data" in repr(given)
+
+
+@pytest.mark.parametrize("token", ["тайна", "a b", "a\nb"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(SettingsError, match="CKR_DADATA_TOKEN") as refused:
+        Settings.from_environment({"CKR_DADATA_TOKEN": token})
+    assert token not in str(refused.value)

@@ -4,101 +4,43 @@ Whatever is not exactly what the service documents is `Unavailable`: nothing is 
 "absent". Neither the token nor the firm's number is ever logged.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Final, Literal
+from math import inf
+from typing import Final
 
 import httpx
-import msgspec
 import stamina
 import structlog
-from msgspec import Struct
 
-from ckr_es.registry.port import Absent, Answer, Company, Found, Status, Unavailable
-from ckr_es.rules import okved
+from ckr_es.registry.dadata_answers import NotAccepted, read
+from ckr_es.registry.port import Absent, Answer, Found, Unavailable
 from ckr_es.rules.calendar import today
 
 SOURCE: Final = "DaData"
 URL: Final = "https://suggestions.dadata.ru/suggestions/api/4_1/rs/findById/party"
 LARGEST_ANSWER: Final = 2**20  # bytes
 ATTEMPTS: Final = 3
-BUDGET: Final = 8.0  # seconds for all attempts
+BUDGET: Final = 8.0  # seconds for all attempts and the pauses between them
 
-_STATUSES: Final[dict[str, Status]] = {
-    "ACTIVE": "active",
-    "LIQUIDATING": "liquidating",
-    "LIQUIDATED": "liquidated",
-    "REORGANIZING": "reorganizing",
-    "BANKRUPT": "bankrupt",  # at any stage: reference.md, 2.5
-}
 log = structlog.get_logger(__name__)
 
 
-class _State(Struct, frozen=True):
-    status: str | None = None
-
-
-class _Names(Struct, frozen=True):
-    short_with_opf: str | None = None
-    full_with_opf: str | None = None
-
-
-class _Place(Struct, frozen=True):
-    region_kladr_id: str | None = None
-
-
-class _Address(Struct, frozen=True):
-    data: _Place | None = None
-
-
-class _Code(Struct, frozen=True):
-    code: str
-    main: bool = False
-    type: str = "2014"
-
-
-class _Smb(Struct, frozen=True):
-    category: str | None = None
-    issue_date: int | None = None
-
-
-class _Documents(Struct, frozen=True):
-    smb: _Smb | None = None
-
-
-class _Party(Struct, frozen=True):
-    inn: str
-    type: str
-    ogrn: str | None = None
-    name: _Names | None = None
-    state: _State | None = None
-    address: _Address | None = None
-    okved: str | None = None
-    okved_type: str | None = None
-    okveds: list[_Code] | None = None
-    employee_count: int | None = None
-    documents: _Documents | None = None
-
-
-class _Suggestion(Struct, frozen=True):
-    data: _Party
-
-
-class _Suggestions(Struct, frozen=True):
-    suggestions: list[_Suggestion]
-
-
 class _Temporary(Exception):
-    """Worth another attempt."""
+    """Worth another attempt: after `wait` seconds, where the service said how many."""
 
-
-class _Refused(Exception):
-    """Another attempt would be answered alike."""
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
 
 
 class DaData:
-    """Asks at most three times within about eight seconds. `timeout` is for connecting and for each read."""
+    """Asks at most three times within `budget` seconds; `timeout` is for connecting and for each read.
+
+    Blocks: not to be called where an event loop runs.
+    """
 
     def __init__(
         self,
@@ -114,6 +56,7 @@ class DaData:
         self._timeout = httpx.Timeout(timeout)
         self._budget = budget
         self._now = now
+        self._tls = httpx.create_ssl_context()
 
     def lookup(self, inn: str, as_of: date) -> Answer:
         """The service knows today only; for another day it is Unavailable without a call."""
@@ -121,11 +64,11 @@ class DaData:
         if as_of != today(now):
             return self._unavailable(now, "Справочный сервис отвечает только на сегодняшний день")
         try:
-            raw = self._asked(inn)
-            found = _read(raw, inn)
+            raw = asyncio.run(self._asked(inn))
+            found = read(raw, inn, as_of)
         except _Temporary as failure:
             return self._unavailable(now, f"Справочный сервис не ответил: {failure}")
-        except _Refused as failure:
+        except NotAccepted as failure:
             return self._unavailable(now, f"Ответ справочного сервиса не принят: {failure}")
         digest = hashlib.sha256(raw).hexdigest()
         if found is None:
@@ -138,111 +81,64 @@ class DaData:
         log.warning("look-up unavailable", source=SOURCE, reason=reason)
         return Unavailable(source=SOURCE, via="dadata", reason=reason, retrieved_at=now)
 
-    def _asked(self, inn: str) -> bytes:
-        for attempt in stamina.retry_context(
-            on=_Temporary, attempts=ATTEMPTS, timeout=self._budget, wait_initial=0.2, wait_max=1.0
-        ):
-            with attempt:
-                return self._once(inn)
-        raise _Temporary("нет времени")
-
-    def _once(self, inn: str) -> bytes:
-        body = {"query": inn, "count": 2, "branch_type": "MAIN"}
-        headers = {"Authorization": f"Token {self._token}", "Accept": "application/json"}
+    async def _asked(self, inn: str) -> bytes:
+        """On a loop of its own, as only there a deadline covers every step, a service that drips bytes included."""
         try:
-            with (
-                httpx.Client(timeout=self._timeout, follow_redirects=False) as client,
-                client.stream("POST", self._url, json=body, headers=headers) as answer,
+            async with (
+                asyncio.timeout(self._budget) as limit,
+                httpx.AsyncClient(verify=self._tls, timeout=self._timeout, follow_redirects=False) as client,
             ):
-                _refuse_status(answer.status_code)
-                raw = b""
-                for chunk in answer.iter_bytes():
+
+                def again(error: Exception) -> bool | float:
+                    if not isinstance(error, _Temporary):
+                        return False
+                    left = (limit.when() or inf) - asyncio.get_running_loop().time()
+                    return True if error.wait is None else error.wait < left and error.wait
+
+                async for attempt in stamina.retry_context(
+                    on=again, attempts=ATTEMPTS, wait_initial=0.2, wait_jitter=0.3, wait_max=1.0
+                ):
+                    with attempt:
+                        return await self._once(client, inn)
+        except TimeoutError:
+            pass
+        raise _Temporary("время вышло")
+
+    async def _once(self, client: httpx.AsyncClient, inn: str) -> bytes:
+        body = {"query": inn, "count": 2, "branch_type": "MAIN"}
+        headers = {
+            "Authorization": f"Token {self._token}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # the size that is limited is then the size in memory
+        }
+        raw = bytearray()
+        try:
+            async with client.stream("POST", self._url, json=body, headers=headers) as answer:
+                _refuse_status(answer)
+                async for chunk in answer.aiter_raw():
                     raw += chunk
                     if len(raw) > LARGEST_ANSWER:
-                        raise _Refused("он слишком велик")
-                return raw
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise _Temporary(type(error).__name__) from None
+                        raise NotAccepted("он слишком велик")
+        except httpx.TimeoutException:
+            raise _Temporary("время вышло") from None
+        except httpx.ConnectError:
+            raise _Temporary("соединение не установлено") from None
+        except httpx.TransportError:
+            raise _Temporary("связь прервалась") from None
+        return bytes(raw)
 
 
-def _refuse_status(status: int) -> None:
+def _refuse_status(answer: httpx.Response) -> None:
+    status = answer.status_code
     if status == 429 or status >= 500:
-        raise _Temporary(f"HTTP {status}")
+        wait = answer.headers.get("Retry-After")
+        raise _Temporary(f"HTTP {status}", None if wait is None else _seconds(wait))
     if status in (401, 403):
-        raise _Refused(f"ключ доступа отклонён (HTTP {status})")
+        raise NotAccepted(f"ключ доступа отклонён (HTTP {status})")
     if status != 200:
-        raise _Refused(f"HTTP {status}")
+        raise NotAccepted(f"HTTP {status}")
 
 
-def _read(raw: bytes, inn: str) -> Company | None:
-    try:
-        found = msgspec.json.decode(raw, type=_Suggestions).suggestions
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _Refused("он не того вида") from None
-    if not found:
-        return None
-    if len(found) > 1 or found[0].data.inn != inn:
-        raise _Refused("он не о той организации")
-    return _company(found[0].data)
-
-
-def _company(party: _Party) -> Company:
-    kinds = {"LEGAL": 10, "INDIVIDUAL": 12}
-    if kinds.get(party.type) != len(party.inn):
-        raise _Refused("вид организации не сходится с её номером")
-    status = party.state.status if party.state else None
-    if status is not None and status not in _STATUSES:
-        raise _Refused("состояние неизвестно")
-    if party.okved_type not in (None, "2014", "2001"):
-        raise _Refused("версия ОКВЭД неизвестна")
-    codes = party.okveds
-    if not all(okved.well_formed(code) for code in (*([party.okved] if party.okved else ()), *_texts(codes))):
-        raise _Refused("коды ОКВЭД записаны не по форме")
-    if party.employee_count is not None and not 0 <= party.employee_count <= 1_000_000:
-        raise _Refused("численность невозможна")
-    old = party.okved_type == "2001" or any(code.type == "2001" for code in codes or ())
-    smb = party.documents.smb if party.documents else None
-    categories: dict[str | None, Literal["micro", "small", "medium"]] = {
-        "MICRO": "micro",
-        "SMALL": "small",
-        "MEDIUM": "medium",
-    }
-    return Company(
-        kind="legal_entity" if party.type == "LEGAL" else "entrepreneur",
-        inn=party.inn,
-        ogrn=party.ogrn,
-        name=(party.name.short_with_opf or party.name.full_with_opf) if party.name else None,
-        region_code=_region(party),
-        okved_main=party.okved,
-        # The free tariff tells the main code only: that is not the same as having no others.
-        okved_additional=None
-        if codes is None
-        else tuple(dict.fromkeys(c.code for c in codes if c.code != party.okved)),
-        okved_version="2001" if old else "2014",
-        status=_STATUSES[status] if status else None,
-        category=categories.get(smb.category) if smb else None,
-        included_on=_day(smb.issue_date) if smb and smb.category in categories else None,
-        headcount=party.employee_count,
-    )
-
-
-def _texts(codes: list[_Code] | None) -> list[str]:
-    return [code.code for code in codes or ()]
-
-
-def _region(party: _Party) -> str | None:
-    """From the address alone: the first digits of an INN name the office that issued it."""
-    place = party.address.data if party.address else None
-    if place is None or not place.region_kladr_id:
-        return None
-    code = place.region_kladr_id[:2]
-    return code if code.isascii() and code.isdigit() and len(code) == 2 else None
-
-
-def _day(milliseconds: int | None) -> date | None:
-    if milliseconds is None:
-        return None
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
-    except (OverflowError, ValueError, OSError):
-        raise _Refused("день записан неверно") from None
+def _seconds(wait: str) -> float:
+    """A day and hour, which the header may give as well, is later than anybody waits here."""
+    return float(wait) if wait.isascii() and wait.isdigit() else inf

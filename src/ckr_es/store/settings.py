@@ -10,6 +10,7 @@ import platformdirs
 from msgspec import Struct
 
 DEFAULT_POOL_SIZE = 16
+_SECRETS = ("database_url", "migrate_url", "dadata_token")
 
 
 class SettingsError(Exception):
@@ -42,9 +43,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             pool_size=_count(given, "CKR_POOL_SIZE", DEFAULT_POOL_SIZE),
             pg_bin=_path(given.get("CKR_PG_BIN")),
             pg_user=given.get("CKR_PG_USER"),
-            dadata_token=_secret(given, "CKR_DADATA_TOKEN"),
+            dadata_token=_token(given, "CKR_DADATA_TOKEN"),
             dadata_url=_address(given, "CKR_DADATA_URL"),
         )
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        hidden = {name: "…" for name in _SECRETS if shown[name]}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in (shown | hidden).items())})"
 
 
 def _default_data_dir() -> Path:
@@ -61,10 +67,24 @@ def _address(given: Mapping[str, str], name: str) -> str | None:
     value = given.get(name)
     if value is None:
         return None
-    parts = urlsplit(value)
-    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError(f"{name}: адрес записан не по форме.") from None
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError(f"{name}: имя и пароль в адресе не нужны, ключ задаёт CKR_DADATA_TOKEN.")
+    local = host in ("127.0.0.1", "::1", "localhost")
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
         raise SettingsError(f"{name}: нужен адрес https://…, а задано «{value}».")
+    return value
+
+
+def _token(given: Mapping[str, str], name: str) -> str | None:
+    """A secret that is sent in a header, which takes no other characters."""
+    value = _secret(given, name)
+    if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
+        raise SettingsError(f"{name}: в ключе могут быть только латинские буквы, цифры и знаки без пробелов.")
     return value
 
 
