@@ -1,0 +1,29 @@
+"""Commands that read more than one stream: joining, applying, deciding, correcting, closing."""
+
+from ckr_es.commands.cases import assess, case_stream, decide_eligibility, notes, on_case, open_case
+from ckr_es.commands.corrections import correct
+from ckr_es.commands.guards import cluster_stream
+from ckr_es.commands.periods import Snapshot, close_period, reopen_period
+from ckr_es.commands.registration import Registration, change_identity, inn_of, register
+from ckr_es.commands.streams import on_cluster, on_participant, on_plan
+
+__all__ = [
+    "Registration",
+    "Snapshot",
+    "assess",
+    "case_stream",
+    "change_identity",
+    "close_period",
+    "cluster_stream",
+    "correct",
+    "decide_eligibility",
+    "inn_of",
+    "notes",
+    "on_case",
+    "on_cluster",
+    "on_participant",
+    "on_plan",
+    "open_case",
+    "register",
+    "reopen_period",
+]

@@ -1,0 +1,76 @@
+"""Reporting periods: closed on a table pinned at a position, reopened by a second person."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from msgspec import Struct
+
+from ckr_es.aggregates import reporting_period
+from ckr_es.aggregates.facts import Fact
+from ckr_es.application import Answer, Request, ServiceTracking, Streams, stream_id
+from ckr_es.rules import calendar
+from ckr_es.rules.kpi_sets import Policy
+from ckr_es.store.ledger import root
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """The table of a period at a position, as the read side worked it out."""
+
+    known_position: int
+    kpi_set: str
+    policy: Policy
+    table: tuple[dict[str, Any], ...]
+
+
+def close_period(
+    tracking: ServiceTracking,
+    request: Request,
+    label: str,
+    *,
+    approved_by: str,
+    note: str | None,
+    table: Callable[[date, int], Snapshot],
+) -> Answer:
+    """Pins the table at the position it was worked out at; retried until nothing was recorded in between."""
+    period = calendar.period(label)
+    id = stream_id("period", label)
+
+    def decide(streams: Streams) -> Sequence[Fact]:
+        state = reporting_period.fold(streams.history(id))
+        version = reporting_period.may_close(state, label, request.today)
+        snapshot = table(period.last, streams.head)
+        return (
+            reporting_period.Closed(
+                label=label,
+                version=version,
+                closed_on=request.today,
+                closed_by=request.actor,
+                approved_by=approved_by,
+                as_of=period.last,
+                known_position=snapshot.known_position,
+                kpi_set=snapshot.kpi_set,
+                policy=snapshot.policy,
+                table=snapshot.table,
+                ledger_root=root(tracking.recorder.leaves(snapshot.known_position)).hex(),
+                note=note,
+            ),
+        )
+
+    return tracking.record(request, id, label, decide, still=True)
+
+
+def reopen_period(tracking: ServiceTracking, request: Request, label: str, reason: str) -> Answer:
+    calendar.period(label)
+    id = stream_id("period", label)
+
+    def decide(streams: Streams) -> Sequence[Fact]:
+        return reporting_period.reopen(
+            reporting_period.fold(streams.history(id)),
+            label=label,
+            reason=reason,
+            reopened_on=request.today,
+            actor=request.actor,
+        )
+
+    return tracking.record(request, id, label, decide)
