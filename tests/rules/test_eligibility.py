@@ -236,6 +236,14 @@ def test_a_newer_absence_outweighs_an_older_part() -> None:
     assert verdicts(checks=checks)["E8"] == "not_checked"
 
 
+def test_a_look_up_that_found_nobody_to_ask_undoes_no_answer() -> None:
+    nobody = RegistryCheck(
+        event_id=OTHER_ID, source="ЕРСМСП", as_of=APPLIED, result="unavailable", via="snapshot"
+    )
+    assert verdicts(checks=[found(), nobody])["E2"] == "pass"
+    assert verdicts(checks=[nobody])["E2"] == "not_checked"
+
+
 @pytest.mark.parametrize(
     ("status", "verdict"), [("active", "review"), ("liquidated", "review"), (None, "not_checked")]
 )

@@ -139,12 +139,23 @@ def the_check(
     """The answer that a condition rests on: the latest one not older than the rules allow that speaks of it.
 
     Of one day's answers the one recorded last. A register that does not hold the field is passed over as long as
-    another speaks, and a hint (see `verdicts.HINTS`) as long as a register or a person does.
+    another speaks, so is our own look-up that found nobody to ask; and a hint (see `verdicts.HINTS`) as long as a
+    register or a person speaks.
     """
     valid = [c for c in checks if _not_before(applied_on, rules) <= c.as_of <= applied_on]
-    speaking = [c for c in valid if c.result != "found" or getattr(c, _SPEAKS[condition]) is not None]
+    speaking = [c for c in valid if _speaks(c, condition)]
     trusted = [c for c in speaking if c.via not in HINTS]
     return max(reversed(trusted or speaking or valid), key=lambda c: c.as_of, default=None)
+
+
+def _speaks(check: RegistryCheck, condition: Condition) -> bool:
+    match check.result:
+        case "found":
+            return getattr(check, _SPEAKS[condition]) is not None
+        case "unavailable":
+            return check.via == "entry"
+        case "absent":
+            return True
 
 
 def _not_before(applied_on: date, rules: RuleSet) -> date:
