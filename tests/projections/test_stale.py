@@ -29,6 +29,15 @@ class Firm:
         self.w.register(n, "legal_entity", date(2020, 11, 1))
         self.who, self.case = self.w.id("participant", n), self.w.id("case", n)
 
+    def extract(self, as_of):
+        """Another register has the firm: it says nothing of the one of SMEs."""
+        self.w.of(
+            self.n,
+            participant.RegistryChecked(
+                source="ЕГРЮЛ", as_of=as_of, result="found", status="active", answer_sha256="ab" * 32
+            ),
+        )
+
     def said(self, result, as_of, via="snapshot", included_on=None, region="24"):
         """The position of the answer."""
         found = result == "found"
@@ -112,6 +121,12 @@ def no_answer_that_says_nothing_makes_an_older_one_younger(f):
 def a_hint_proves_nothing(f):
     f.eligible()
     f.said("found", JULY, via="dadata")
+    return JULY, [(OUT_OF_DATE, MARCH)]
+
+
+def another_register_makes_no_answer_younger(f):
+    f.eligible()
+    f.extract(JULY)
     return JULY, [(OUT_OF_DATE, MARCH)]
 
 
@@ -342,7 +357,7 @@ def an_act_put_right_to_another_day(f):
 SCENES = [
     nothing_said, an_answer_of_31_days_ago, an_answer_of_32_days_ago,
     no_answer_that_says_nothing_makes_an_older_one_younger, a_hint_proves_nothing,
-    an_answer_of_a_later_day_is_not_there_yet, a_new_answer_that_agrees, excluded_in_july,
+    another_register_makes_no_answer_younger, an_answer_of_a_later_day_is_not_there_yet, a_new_answer_that_agrees, excluded_in_july,
     excluded_in_july_and_back_in_august, excluded_and_not_asked_again, moved_to_another_region,
     a_register_that_holds_no_region, of_one_day_the_answer_recorded_last_counts,
     of_one_day_an_answer_recorded_before_counts_no_more, an_older_answer_recorded_later_contradicts_nothing,
@@ -455,7 +470,11 @@ def read_aloud(case, checks, as_of):
     """The rules of the issue, over what is understood on the day; `checks` in the order they were recorded."""
     rules = in_force(as_of)
     answers = sorted(
-        (c for c in checks if c.as_of <= as_of and c.via != "dadata" and c.result != "unavailable"),
+        (
+            c
+            for c in checks
+            if c.as_of <= as_of and c.via != "dadata" and (c.result == "absent" or c.included_on)
+        ),
         key=lambda c: c.as_of,
     )
     order = {c.event_id: (c.as_of, n) for n, c in enumerate(checks) if c.as_of <= as_of}

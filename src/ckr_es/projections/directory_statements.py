@@ -106,16 +106,17 @@ CASES = (
     .as_string()
 )
 
-# What is told for convenience proves nothing, and a register that did not answer said nothing. Of the answers of
-# one day the one recorded last counts. An eligible case rests on what its decision named, as now understood, and one
-# not decided yet on what it would be decided on.
+# What is told for convenience proves nothing, a register that did not answer said nothing, and one that knows no day
+# of inclusion is not the register of SMEs. Of the answers of one day the one recorded last counts. An eligible case
+# rests on what its decision named, as now understood, and one not decided yet on what it would be decided on.
 _STALE_CASES = SQL("""
     with answer as not materialized (
         select id, participant_id, position, as_of, result, included_on, region_code,
                result = 'absent' or coalesce(region_code <> %(region)s, false) as bad
         from directory.registry_answer
         where known_from <= %(position)s and (known_to is null or %(position)s < known_to)
-          and as_of <= %(as_of)s and via <> all (%(hints)s) and result <> 'unavailable'
+          and as_of <= %(as_of)s and via <> all (%(hints)s)
+          and (result = 'absent' or result = 'found' and included_on is not null)
     )
     select {columns}, found.stale
     from ({cases}) c
