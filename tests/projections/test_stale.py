@@ -357,7 +357,8 @@ def an_act_put_right_to_another_day(f):
 SCENES = [
     nothing_said, an_answer_of_31_days_ago, an_answer_of_32_days_ago,
     no_answer_that_says_nothing_makes_an_older_one_younger, a_hint_proves_nothing,
-    another_register_makes_no_answer_younger, an_answer_of_a_later_day_is_not_there_yet, a_new_answer_that_agrees, excluded_in_july,
+    another_register_makes_no_answer_younger, an_answer_of_a_later_day_is_not_there_yet,
+    a_new_answer_that_agrees, excluded_in_july,
     excluded_in_july_and_back_in_august, excluded_and_not_asked_again, moved_to_another_region,
     a_register_that_holds_no_region, of_one_day_the_answer_recorded_last_counts,
     of_one_day_an_answer_recorded_before_counts_no_more, an_older_answer_recorded_later_contradicts_nothing,
