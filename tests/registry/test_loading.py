@@ -160,6 +160,12 @@ def test_days_that_differ_make_no_complete_snapshot(tracking: ServiceTracking, t
     assert last(tracking, gone) is None
 
 
+def test_a_file_much_smaller_than_the_last_one_is_noted(tracking: ServiceTracking, tmp_path: Path) -> None:
+    whole, part = (loaded(tracking, write_sme(tmp_path / f"{n}.zip", n, as_of=next(days))) for n in (100, 40))
+    assert not any("весь ли" in note for note in whole.notes)
+    assert any("было 100" in note for note in part.notes)
+
+
 def test_who_came_after_the_reading_is_found_and_never_absent(
     tracking: ServiceTracking, tmp_path: Path
 ) -> None:

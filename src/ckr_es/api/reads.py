@@ -70,10 +70,10 @@ class Reader:
         stream = given.pop("stream")
         filters = log.Filters(stream_id=_stream(stream), **given)
         if cursor:
-            after = _decoded(cursor, int)
+            after = decoded(cursor, int)
         with self._pool.connection() as conn:
             found = log.events(conn, after, limit + 1, filters)
-        return _page(found, limit, lambda last: last["position"])
+        return paged(found, limit, lambda last: last["position"])
 
     def event(self, event_id: UUID) -> dict[str, Any]:
         with self._pool.connection() as conn:
@@ -96,7 +96,7 @@ class Reader:
         self, stream: UUID | None, participant_id: UUID | None, when: Travel, limit: int, cursor: str | None
     ) -> dict[str, Any]:
         moment = self._moment(when)
-        after = _decoded(cursor, int) if cursor else 0
+        after = decoded(cursor, int) if cursor else 0
         with self._pool.connection() as conn:
             found = timeline.timeline(
                 conn,
@@ -107,7 +107,7 @@ class Reader:
                 after=after,
                 limit=limit + 1,
             )
-        return {"meta": moment.meta(), **_page(found, limit, lambda last: last.position)}
+        return {"meta": moment.meta(), **paged(found, limit, lambda last: last.position)}
 
     # one stream
 
@@ -229,7 +229,7 @@ class Reader:
         self, when: Travel, read: Any, key: Any, limit: int, cursor: str | None, **filters: Any
     ) -> dict[str, Any]:
         moment = self._moment(when, "directory")
-        after = _decoded(cursor, key) if cursor else None
+        after = decoded(cursor, key) if cursor else None
         with self._pool.connection() as conn:
             page: directory.Page = read(
                 conn, moment.as_of, moment.position, after=after, limit=limit, **filters
@@ -255,11 +255,11 @@ class Reader:
 
     def evidence(self, kpi: str, when: Travel, limit: int, cursor: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
-        after = _decoded(cursor, int) if cursor else None
+        after = decoded(cursor, int) if cursor else None
         with self._pool.connection() as conn:
             counted = kpi_reads.counted(conn, moment.as_of, moment.position)
             found = kpi_reads.evidence(conn, kpi, moment.as_of, moment.position, after, limit + 1)
-        page = _page(found, limit, lambda last: last.position)
+        page = paged(found, limit, lambda last: last.position)
         return _figures({"meta": moment.meta(*counted), "kpi": kpi, **page})
 
     def diff(
@@ -403,7 +403,7 @@ def _stream(text: str | None) -> UUID | None:
     return stream_id("period" if "-Q" in text else "cluster", text)
 
 
-def _page(found: list[Any], limit: int, key: Any) -> dict[str, Any]:
+def paged(found: list[Any], limit: int, key: Any) -> dict[str, Any]:
     items = found[:limit]
     return {"items": items, "next_cursor": _encoded(key(items[-1])) if len(found) > limit else None}
 
@@ -412,7 +412,7 @@ def _encoded(key: object) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
-def _decoded(cursor: str, type_: Any) -> Any:
+def decoded(cursor: str, type_: Any) -> Any:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         return msgspec.json.decode(raw, type=type_)

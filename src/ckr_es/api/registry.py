@@ -19,7 +19,7 @@ from ckr_es.api.asked import command_key
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.loads import Load, Loads
 from ckr_es.api.problems import BadRequest, problem
-from ckr_es.api.reads import Cursor, Limit, _decoded, _page
+from ckr_es.api.reads import Cursor, Limit, decoded, paged
 from ckr_es.application import KeyReused
 from ckr_es.registry import snapshots
 from ckr_es.registry.loading import REGION, Order, Stopped
@@ -241,8 +241,8 @@ def _found(request: AnyRequest, register: Register, id: UUID) -> Snapshot:
 
 
 def _listed(request: AnyRequest, register: Register, limit: int, cursor: str | None) -> dict[str, Any]:
-    after = _decoded(cursor, tuple[datetime, UUID]) if cursor else None
+    after = decoded(cursor, tuple[datetime, UUID]) if cursor else None
     with request.app.state.pool.connection() as conn:
         found = snapshots.page(conn, register, limit + 1, after)
-    page = _page(found, limit, lambda last: (last.started_at, last.id))
+    page = paged(found, limit, lambda last: (last.started_at, last.id))
     return {**page, "items": [snapshots.told(one) for one in page["items"]]}

@@ -11,7 +11,7 @@ from msgspec import Struct
 from psycopg import Connection
 
 from ckr_es.application import ServiceTracking
-from ckr_es.registry import reading, recording, rows, snapshots
+from ckr_es.registry import course, reading, recording, rows
 from ckr_es.registry.archive import Source, refused
 from ckr_es.registry.reading import Batch, Keep, MemberRead, Register
 from ckr_es.registry.recording import Clerk, News
@@ -66,8 +66,8 @@ def load(tracking: ServiceTracking, order: Order, watch: Watch) -> Snapshot:
     register = reading.register_of(source)
     if order.register not in (None, register):
         raise refused("register-wrong-kind", f"В файле другой реестр: {TITLES[register]}")
-    with tracking.recorder.connect() as conn, snapshots.at_work(conn, register):
-        snapshot = snapshots.begin(
+    with tracking.recorder.connect() as conn, course.at_work(conn, register):
+        snapshot = course.begin(
             conn,
             register,
             source,
@@ -80,13 +80,13 @@ def load(tracking: ServiceTracking, order: Order, watch: Watch) -> Snapshot:
         try:
             if snapshot.reached == "reading":
                 _read(conn, snapshot, source, order, watch)
-            return _record(tracking, conn, snapshots.read(conn, snapshot.id), order.clerk, watch)
+            return _record(tracking, conn, course.read(conn, snapshot.id), order.clerk, watch)
         except Invalid as invalid:
             if invalid.code != DIED:
-                snapshots.fail(conn, snapshot, invalid)
+                course.fail(conn, snapshot, invalid)
             raise
         except Refused as refusal:
-            snapshots.refuse(conn, snapshot.id, refusal)
+            course.refuse(conn, snapshot.id, refusal)
             raise
 
 
@@ -132,9 +132,9 @@ def _record(
     try:
         recording.record(tracking, snapshot, plan.news, clerk, recorded, watch.stopped)
     finally:
-        snapshots.count(conn, snapshot.id, made["found"], made["absent"])
+        course.count(conn, snapshot.id, made["found"], made["absent"])
     if watch.stopped():
         raise Stopped
-    return snapshots.recorded(
+    return course.recorded(
         conn, snapshot.id, len(plan.news) - sum(made.values()) + plan.unchanged, plan.notes
     )

@@ -6,6 +6,7 @@ with one clear refusal.
 
 import os
 import queue
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from multiprocessing import get_context, parent_process
@@ -134,7 +135,8 @@ def _next(results: Any, children: Sequence[BaseProcess]) -> Batch | MemberRead |
 
 
 def _work(source: Source, register: Register, keep: Keep, today: date, tasks: Any, results: Any) -> None:
-    """The life of a child."""
+    """The life of a child. Whoever interrupts the parent by Ctrl-C interrupts it: the parent ends its children."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory()
     Thread(target=_die_with_parent, daemon=True).start()
     with source.opened() as stream:
