@@ -21,7 +21,8 @@ from psycopg.rows import args_row
 from psycopg_pool import PoolTimeout
 
 from ckr_es.store.database import Database, Pool
-from ckr_es.store.embedded import EmbeddedServer, EmbeddedServerError
+from ckr_es.store.embedded import EmbeddedServer
+from ckr_es.store.server_account import EmbeddedServerError
 
 SYSTEM_PG = next(Path("/").glob("usr/lib/postgresql/1[56]/bin/initdb"), None)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the server's user")

