@@ -161,7 +161,8 @@ def cases(
         "region": rules.region,
         "days": rules.registry_valid_for_days,
     }
-    page = _page(conn, STALE_CASES, asked, ("applied_on", "id"), limit)
+    # A plan made without the values reads every case for every page.
+    page = _page(conn, STALE_CASES, asked, ("applied_on", "id"), limit, prepare=False)
     for item in page.items:
         item["stale"] = [_stale(found, as_of, rules) for found in item["stale"]]
     return page
@@ -194,9 +195,17 @@ def _day(day: str | None) -> str:
     return f"{date.fromisoformat(day):%d.%m.%Y}" if day else ""
 
 
-def _page(conn: Session, statement: str, asked: dict[str, Any], key: tuple[str, ...], limit: int) -> Page:
+def _page(
+    conn: Session,
+    statement: str,
+    asked: dict[str, Any],
+    key: tuple[str, ...],
+    limit: int,
+    *,
+    prepare: bool | None = None,
+) -> Page:
     with conn.cursor(row_factory=dict_row) as cursor:
-        items = cursor.execute(statement, {**asked, "limit": limit + 1}).fetchall()
+        items = cursor.execute(statement, {**asked, "limit": limit + 1}, prepare=prepare).fetchall()
     more = len(items) > limit
     items = items[:limit]
     last = tuple(items[-1][name] for name in key) if more else None
