@@ -456,7 +456,7 @@ def test_words_name_days_and_other_filters_go_with_it(databases):
             ]
             assert words(AUGUST, **of) == served
             moved = "По реестру МСП на 10.08.2021 у участника регион 77, а не 24, а дело опирается на другой ответ"
-            never = "Реестр МСП об участнике ещё не спрашивали"
+            never = "Ответа реестра МСП об участнике ещё нет"
             assert sorted(words(AUGUST)) == sorted([*served, never, moved])
             assert words(AUGUST, status="completed") == served
             assert sorted(words(AUGUST, status="open")) == sorted([never, moved])

@@ -176,7 +176,7 @@ def _detail(found: dict[str, Any], as_of: date, rules: RuleSet) -> str:
     on, act = _day(found["answer_as_of"]), _day(found["accepted_on"])
     match found["code"]:
         case "register-answer-out-of-date" if not on:
-            return "Реестр МСП об участнике ещё не спрашивали"
+            return "Ответа реестра МСП об участнике ещё нет"
         case "register-answer-out-of-date":
             days = rules.registry_valid_for_days
             return f"Последний ответ реестра МСП дан на {on}, на {as_of:%d.%m.%Y} ему больше {days} дн."
