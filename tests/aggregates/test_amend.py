@@ -276,6 +276,16 @@ def test_what_identifies_a_record_or_was_decided_by_rule_is_fixed(
         stream.amend(len(stream.history), fields)
 
 
+@pytest.mark.parametrize("fields", [{"via": "snapshot"}, {"answer_sha256": "cd" * 32}])
+def test_how_an_answer_came_is_fixed(fields: dict[str, str]) -> None:
+    absent = participant.RegistryChecked(
+        source="ЕГРЮЛ", as_of=date(2021, 3, 1), result="absent", answer_sha256="ab" * 32
+    )
+    stream = Stream(participant.KIND, FIRM, absent)
+    with invalid("field-fixed", f"/replacement/{next(iter(fields))}"):
+        stream.amend(2, fields)
+
+
 def test_fixed_fields_may_be_repeated_as_they_are() -> None:
     stream = Stream(service_case.KIND, *SERVED)
     stream.correct(

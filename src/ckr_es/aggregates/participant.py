@@ -501,6 +501,6 @@ KIND = Kind(
     check,
     Voided,
     Corrected,
-    fixed=frozenset({"kind", "inn", "identity_commitment"}),
+    fixed=frozenset({"kind", "inn", "identity_commitment", "via", "answer_sha256"}),
     derived=(IdentityChanged, IdentityErased),
 )
