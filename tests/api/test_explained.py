@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from api.centre import Centre, Client, application, cluster, file_all, firm, found, ready_firm
+from api.centre import Centre, Client, application, cluster, file_all, firm, found, problem, ready_firm
 from psycopg import sql
 
 from ckr_es.audit.replay import Replayed, replay_decisions
@@ -102,6 +102,18 @@ def test_firms_of_tourism_and_of_the_resource_cluster_end_in_review_not_in_refus
         decided_on="2021-03-11",
         overrides=OVERRIDE,
     )
+
+
+def test_the_rules_a_decision_names_can_be_read(auditor: Client) -> None:
+    sets = auditor.read("/rule-sets")["items"]
+    assert [known["id"] for known in sets] == ["2021.1", "2026.1"]
+    first, second = (auditor.read(f"/rule-sets/{known['id']}") for known in sets)
+    assert [condition["condition"] for condition in first["conditions"]] == [f"E{n}" for n in range(10)]
+    assert len(first["okved"]) == 101
+    assert len(second["okved"]) > 101
+    beer = next(rule for rule in first["okved"] if rule["prefix"] == "11.05")
+    assert (beer["mode"], beer["condition"], beer["basis"]) == ("HARD", "E4", "NK 181")
+    problem(auditor.get("/rule-sets/1999.1"), 404, "rule-set-unknown")
 
 
 # --- again
