@@ -20,6 +20,7 @@ from api.centre import (
     pointers,
     problem,
     ready_firm,
+    receipt,
 )
 
 
@@ -47,6 +48,29 @@ def correct(
 def event_of(client: Client, path: str, type: str) -> str:
     """The last event of that type on the timeline."""
     return [str(e["event_id"]) for e in client.read(f"{path}/timeline")["items"] if e["type"] == type][-1]
+
+
+# --- plans
+
+
+def test_a_plan_is_corrected_and_voided_and_the_table_follows(
+    operator: Client, manager: Client, auditor: Client
+) -> None:
+    def planned(**query: Any) -> Any:
+        rows = auditor.read("/kpi", as_of="2019-12-31", **query)["rows"]
+        return next(row["plan"] for row in rows if row["kpi"] == "services")
+
+    body: Body = {"kpi_set": "2021", "values": {"services": 545}, "policy": {}, "document": {"title": "План"}}
+    [plan] = receipt(manager.put("/plans/2019", **body))["events"]
+    moved = correct(manager, "/plans/2019", plan["event_id"], values={"services": 540})
+    assert [event["type"] for event in moved["events"]] == ["plan.corrected"]
+    assert (planned(), planned(known_position=moved["position"] - 1)) == (540, 545)
+    assert auditor.read("/plans/2019")["values"] == {"services": 540}
+    body = {"event_id": plan["event_id"], "reason": "ошибка", "replacement": {"values": {"servces": 1}}}
+    problem(manager.post("/plans/2019/corrections", **body), 422, "unknown-kpi")
+    problem(operator.post("/plans/2019/corrections", **body), 403, "role-not-allowed")
+    voided = void(manager, "/plans/2019", plan["event_id"])
+    assert (planned(), planned(known_position=voided["position"] - 1)) == (None, 540)
 
 
 # --- clusters

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Controller, Response, get, put
+from litestar import Controller, Response, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
@@ -10,9 +10,10 @@ from msgspec import Struct
 from ckr_es.aggregates import plan
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import MANAGE, READ_FIGURES, roles
+from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.reads import Reader
 from ckr_es.application import Receipt, ServiceTracking, stream_id
-from ckr_es.commands import on_plan
+from ckr_es.commands import correct, on_plan
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.kpi_sets import Policy
 from ckr_es.rules.money import Kopecks
@@ -72,6 +73,27 @@ class PlanController(Controller):
             late_reason=data.late_reason,
         )
         return answered(on_plan(tracking, asked, event))
+
+    @post("/corrections", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
+    def correct(
+        self, year: Year, data: JSONBody[Correction], asked: Asked, tracking: Tracking
+    ) -> Response[Receipt]:
+        """Void or replace one record of the plan; the table of the year follows."""
+        label = str(_year(year))
+        id = stream_id("plan", label)
+        return answered(
+            correct(
+                tracking,
+                asked,
+                plan.KIND,
+                id,
+                label,
+                data.event_id,
+                data.reason,
+                replacement(data),
+                data.late_reason,
+            )
+        )
 
     @get("/", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def show(self, year: Year, when: When, reading: Reading) -> Response[Any]:
