@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import dict_row
+from psycopg.sql import SQL
 from psycopg_pool import PoolTimeout
 
 from ckr_es.aggregates import participant, reporting_period
@@ -37,30 +38,30 @@ DESKS: Final = 8  # commands under way, so that the writer gathers them; half a 
 MOST_SUPPORTS: Final = 200
 
 # Whom the register can be asked about: everybody whose INN is known, the vault's too.
-PARTICIPANTS: Final = """
+_PARTICIPANTS: Final = SQL("""
     select e.stream_id, e.position, coalesce(e.body ->> 'inn', i.inn) as inn
     from ckr.event e left join ckr.identity i on i.participant_id = e.stream_id
     where e.type = 'participant.registered' and coalesce(e.body ->> 'inn', i.inn) is not null
-"""
-ASKED: Final = f"select inn from ({PARTICIPANTS}) p where position <= %s"  # noqa: S608 - a constant of ours
+""")
+ASKED: Final = SQL("select inn from ({}) p where position <= %s").format(_PARTICIPANTS)
 # Who came after the reading began was not looked for: such a participant may be found here, and is never absent.
-SAID_BY_SME: Final = f"""
+SAID_BY_SME: Final = SQL("""
     select p.stream_id as participant_id, r.*
-    from ({PARTICIPANTS}) p
+    from ({}) p
     left join registry.sme r on r.snapshot_id = %(id)s and r.inn = p.inn
     where r.inn is not null or (%(complete)s and p.position <= %(known)s)
     order by p.position
-"""  # noqa: S608 - a constant of ours
-SAID_BY_SUPPORT: Final = f"""
+""").format(_PARTICIPANTS)
+SAID_BY_SUPPORT: Final = SQL("""
     select p.stream_id as participant_id, r.inn, r.supports, r.member, r.line
-    from ({PARTICIPANTS}) p
+    from ({}) p
     left join lateral (
         select inn, jsonb_agg(supports) as supports, min(member) as member, min(line) as line
         from registry.support where snapshot_id = %(id)s and inn = p.inn group by inn
     ) r on true
     where r.inn is not null or (%(complete)s and p.position <= %(known)s)
     order by p.position
-"""  # noqa: S608 - a constant of ours
+""").format(_PARTICIPANTS)
 
 
 class News(Struct, frozen=True):
