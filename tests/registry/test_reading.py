@@ -4,12 +4,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from registry.generator import Received, Sme, write_sme, write_support
 
 from ckr_es.registry.archive import Source
 from ckr_es.registry.fns_sme import SmeRecord
 from ckr_es.registry.reading import Batch, Keep, MemberRead, read, register_of
+from ckr_es.rules import Invalid
 from ckr_es.rules.support import Support, Violation
 
 TODAY = date(2021, 4, 1)
@@ -128,6 +130,30 @@ def test_the_same_bytes_have_the_same_digest(tmp_path: Path) -> None:
     assert Source.open(one).sha256 != Source.open(write_sme(other, given=[Sme(inn=PERSON)])).sha256
 
 
+def test_windows_1251_is_read_where_it_is_declared(tmp_path: Path) -> None:
+    for path in (
+        write_sme(tmp_path / "sme.xml", given=[Sme(inn=FIRM)]),
+        write_support(tmp_path / "support.xml", [Received(inn=FIRM)]),
+    ):
+        keep = Keep(frozenset({FIRM}), None)
+        before, _ = all_of(path, keep)
+        text = path.read_text("utf-8").replace("UTF-8", "windows-1251")
+        path.write_text(text, "windows-1251")
+        assert all_of(path, keep)[0] == before
+
+
+def test_a_mark_of_byte_order_is_no_harm(tmp_path: Path) -> None:
+    path = write_sme(tmp_path / "one.xml", given=[Sme(inn=FIRM)])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [r.inn for r in all_of(path)[0]] == [FIRM]
+
+
+def test_comments_between_documents_are_passed_by(tmp_path: Path) -> None:
+    path = write_sme(tmp_path / "one.xml", given=[Sme(inn=FIRM), Sme(inn=PERSON)])
+    path.write_text(path.read_text().replace("<Документ", "<!-- <Документ> --><?a b?><Документ"))
+    assert [r.inn for r in all_of(path)[0]] == [FIRM, PERSON]
+
+
 def test_what_a_member_says_of_its_number_is_told_and_not_believed(tmp_path: Path) -> None:
     path = write_sme(tmp_path / "one.xml", given=iter([Sme(inn=FIRM)]))  # an iterator: not counted
     _, [member] = all_of(path)
@@ -171,8 +197,68 @@ def test_violations_are_read_with_their_days_where_these_are_told(tmp_path: Path
     assert old.supports[0].violations == (Violation(kind=kind),)
 
 
-def test_ending_the_iteration_ends_the_reading(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sign", "kinds"), [("1", ("other",)), ("2", ())])
+def test_a_violation_may_come_without_its_details(tmp_path: Path, sign: str, kinds: tuple[str, ...]) -> None:
+    path = write_support(tmp_path / "one.xml", [Received(inn=FIRM)])
+    path.write_text(path.read_text().replace('ИнфНаруш="2"', f'ИнфНаруш="{sign}"'))
+    [got], _ = all_of(path, Keep(frozenset({FIRM}), None))
+    assert got.supports[0].violations == tuple(Violation(kind=kind) for kind in kinds)  # type: ignore[arg-type]
+
+
+def test_what_the_files_are_known_to_get_wrong_is_no_error(tmp_path: Path) -> None:
+    path = write_support(tmp_path / "one.xml", [Received(inn=FIRM), Received(inn=FIRM)], structure="2020")
+    text = path.read_text().replace("<Документ ", '<Документ ВидСуб="1" ').replace('КолДок="2"', 'КолДок="х"')
+    path.write_text(text.replace('РазмПод="1.00"', 'РазмПод="1000000000000"').replace("31.12.2021", "12", 1))
+    [first, second], [member] = all_of(path, Keep(frozenset({FIRM}), None))
+    assert (first.inn, second.inn, member.said) == (FIRM, FIRM, None)
+    assert [s.until for r in (first, second) for s in r.supports] == [None, date(2021, 12, 31)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('ИННЮЛ="7707083893"', 'ИННЮЛ="770708389"', "inn-invalid"),
+        ('ДатаПрин="01.02.2021"', 'ДатаПрин="01.02.2031"', "date-in-future"),
+        ('ДатаПрин="01.02.2021" ', "", "required"),
+        ('СрокПод="31.12.2021"', 'СрокПод="31.13.2021"', "date-invalid"),
+        ('КодФорм="0400"', 'КодФорм="400"', "number-invalid"),
+        ('КодВид="0402"', 'КодВид="04.02"', "number-invalid"),
+        ('<СвЮЛ ИННЮЛ="2460066195"', '<СвЮЛ ИННЮЛ="24600661"', "inn-invalid"),
+        ("<СвЮЛ", "<СвПодл", "firm-missing"),
+    ],
+)
+def test_a_wrong_support_is_named(tmp_path: Path, old: str, new: str, code: str) -> None:
+    path = write_support(tmp_path / "one.xml", [Received(inn=FIRM, provider_inn="7707083893")])
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(Invalid) as caught:
+        all_of(path, Keep(frozenset({FIRM}), None))
+    assert (caught.value.code, caught.value.problems[0].pointer) == (code, "/one.xml/2")
+
+
+def children() -> list[psutil.Process]:
+    """Our readers: whatever multiprocessing keeps beside them reads nothing."""
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_ending_the_iteration_ends_the_children(tmp_path: Path) -> None:
     source = Source.open(write_sme(tmp_path / "data.zip", 5_000, members=5, share_of_region_24=1))
     items = read(source, "sme", EVERYBODY, TODAY, processes=2)
     assert isinstance(next(items), Batch)
+    assert len(children()) == 2
     items.close()
+    assert children() == []
+
+
+def test_a_child_that_was_killed_ends_the_reading_at_once(tmp_path: Path) -> None:
+    path = write_sme(tmp_path / "data.zip", 20_000, members=4, share_of_region_24=1)
+    items = read(Source.open(path), "sme", EVERYBODY, TODAY, processes=2)
+    next(items)
+    for child in children():  # in the midst of telling what it has read: the pipe is full by now
+        child.kill()
+    with pytest.raises(Invalid) as caught:
+        list(items)
+    assert caught.value.code == "reader-died"
+    assert caught.value.problems[0].pointer.startswith("/VO_RRMSPSV")
+    assert children() == []

@@ -4,7 +4,10 @@ Everything is judged by the directory of the archive before anything is unpacked
 """
 
 import hashlib
+import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +18,26 @@ from msgspec import Struct
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.validation import escape
 
-MOST_MEMBERS: Final = 200_000
-LARGEST_MEMBER: Final = 4 * 2**30  # bytes unpacked
+MOST_MEMBERS: Final = 50_000  # a real archive has some thousands
+LARGEST_DIRECTORY: Final = 8 * 2**20  # bytes; takes about 15 times as much when it is read
+LARGEST_MEMBER: Final = 2 * 2**30  # bytes unpacked
 LARGEST_ARCHIVE: Final = 200 * 2**30
 BOMB_RATIO: Final = 400  # our registers pack 15 to 100 times
 BOMB_FLOOR: Final = 2**20  # smaller members may pack as they like
+LONGEST_NAME: Final = 255
 HEADER: Final = 30  # bytes before a member's name and data, at least
+
+# What zipfile raises for bytes that are not what its directory says.
+DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 class Member(Struct, frozen=True):
@@ -43,19 +60,10 @@ class Source(Struct, frozen=True, kw_only=True):
     def open(cls, path: Path) -> "Source":
         """Raises Invalid for what is no register's file, or could do harm when unpacked."""
         path = Path(path)
-        if path.is_dir():
-            return _folder(path)
-        if not path.is_file():
-            raise refused("file-not-found", f"Нет файла «{path.name}»")
-        with path.open("rb") as file:
-            start = file.read(4)
-        if start[:2] == b"PK":
-            members = _directory(path)
-            return cls(path=path, kind="zip", members=members, sha256=_digest(path), size=path.stat().st_size)
-        if not start.startswith((b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-            raise refused("file-unknown", f"«{path.name}» — не ZIP и не XML")
-        size = path.stat().st_size
-        return cls(path=path, kind="xml", members=(Member(path.name, size),), sha256=_digest(path), size=size)
+        try:
+            return _folder(path) if path.is_dir() else _file(path)
+        except OSError as error:
+            raise refused("file-unreadable", f"«{path.name}» не читается") from error
 
     @property
     def unpacked(self) -> int:
@@ -65,8 +73,8 @@ class Source(Struct, frozen=True, kw_only=True):
     def opened(self) -> Iterator[Callable[[Member], IO[bytes]]]:
         """What opens the bytes of a member; the directory of an archive is read once."""
         if self.kind == "zip":
-            with zipfile.ZipFile(self.path) as archive:
-                yield lambda member: archive.open(member.name)
+            with _unzipped(self.path) as archive:
+                yield lambda member: _begun(archive, member)
         elif self.kind == "xml":
             yield lambda _: self.path.open("rb")
         else:
@@ -74,18 +82,45 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 def refused(code: str, detail: str, member: str = "", line: int | None = None) -> Invalid:
-    """Invalid that names the member and the line."""
-    pointer = f"/{escape(member)}" + (f"/{line}" if line else "") if member else ""
-    where = f"{member}{f', строка {line}' if line else ''}: " if member else ""
+    """Invalid that names the member and the line, in one line."""
+    detail, shown = _printable(detail), _printable(member)
+    pointer = f"/{escape(shown)}" + (f"/{line}" if line else "") if member else ""
+    where = f"{shown}{f', строка {line}' if line else ''}: " if member else ""
     return Invalid(code, f"{where}{detail}", [Problem(pointer, code, detail)])
 
 
+def damaged(member: str) -> Invalid:
+    return refused("archive-damaged", "Данные повреждены: они не распаковываются", member)
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _file(path: Path) -> Source:
+    if not path.is_file():
+        raise refused("file-not-found", f"Нет файла «{path.name}»")
+    with path.open("rb") as file:
+        start = file.read(4)
+    size = path.stat().st_size
+    if start[:2] == b"PK":
+        members = _directory(path)
+        return Source(path=path, kind="zip", members=members, sha256=_digest(path), size=size)
+    if not start.startswith((b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise refused("file-unknown", f"«{path.name}» — не ZIP и не XML")
+    _named(path.name)
+    return Source(path=path, kind="xml", members=(Member(path.name, size),), sha256=_digest(path), size=size)
+
+
 def _folder(path: Path) -> Source:
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".xml")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".xml" and file.is_file())
     if not files:
         raise refused("archive-empty", f"В папке «{path.name}» нет файлов XML")
     digest = hashlib.sha256()
     for file in files:
+        _named(file.name)
         digest.update(f"{file.name} {_digest(file)}\n".encode())
     members = tuple(Member(file.name, file.stat().st_size) for file in files)
     return Source(
@@ -93,14 +128,38 @@ def _folder(path: Path) -> Source:
     )
 
 
-def _directory(path: Path) -> tuple[Member, ...]:
+class _Sparing(io.FileIO):
+    """An archive whose directory is not read when it is larger than any register's."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > LARGEST_DIRECTORY:
+            raise refused("archive-bomb", f"Оглавление архива больше {LARGEST_DIRECTORY // 2**20} МБ")
+        return super().read(size)
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _Sparing(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except DAMAGE as error:
+            detail = f"Архив «{path.name}» обрезан или повреждён: нет оглавления"
+            raise refused("archive-damaged", detail) from error
+        with archive:
+            yield archive
+
+
+def _begun(archive: zipfile.ZipFile, member: Member) -> IO[bytes]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        raise refused(
-            "archive-damaged", f"Архив «{path.name}» обрезан или повреждён: нет оглавления"
-        ) from error
+        return archive.open(member.name)
+    except DAMAGE as error:
+        raise damaged(member.name) from error
+
+
+def _directory(path: Path) -> tuple[Member, ...]:
+    with _unzipped(path) as archive:
+        entries = archive.infolist()
+        directory_at = archive.start_dir
     if not entries:
         raise refused("archive-empty", "В архиве нет файлов")
     if len(entries) > MOST_MEMBERS:
@@ -110,19 +169,23 @@ def _directory(path: Path) -> tuple[Member, ...]:
         _harmless(entry, names)
     if sum(entry.file_size for entry in entries) > LARGEST_ARCHIVE:
         raise refused("archive-bomb", f"Архив распаковывается более чем в {LARGEST_ARCHIVE // 2**30} ГБ")
-    _apart(entries)
+    _apart(entries, directory_at)
     return tuple(sorted((Member(e.filename, e.file_size) for e in entries), key=lambda m: m.name))
+
+
+def _named(name: str) -> None:
+    if len(name) > LONGEST_NAME or not name.isprintable() or "/" in name or "\\" in name:
+        raise refused("archive-unknown-file", "Недопустимое имя файла", name[:LONGEST_NAME])
 
 
 def _harmless(entry: zipfile.ZipInfo, names: set[str]) -> None:
     name = entry.filename
+    _named(name)
     if name in names:
         raise refused("archive-damaged", "Два файла с одним именем", name)
     names.add(name)
     if not name.lower().endswith(".xml"):
         raise refused("archive-unknown-file", "В архиве реестра бывают только файлы XML", name)
-    if name.startswith("/") or "\\" in name or ".." in Path(name).parts:
-        raise refused("archive-unknown-file", "Недопустимое имя файла", name)
     if entry.flag_bits & 1:
         raise refused("archive-encrypted", "Файл зашифрован", name)
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -133,13 +196,15 @@ def _harmless(entry: zipfile.ZipInfo, names: set[str]) -> None:
         raise refused("archive-bomb", f"Похоже на zip-бомбу: {packed}", name)
 
 
-def _apart(entries: list[zipfile.ZipInfo]) -> None:
+def _apart(entries: list[zipfile.ZipInfo], directory_at: int) -> None:
     """Entries that share their bytes unpack to far more than the archive holds."""
-    end = 0
+    end, last = 0, ""
     for entry in sorted(entries, key=lambda e: e.header_offset):
         if entry.header_offset < end:
             raise refused("archive-bomb", "Файлы архива накладываются друг на друга", entry.filename)
-        end = entry.header_offset + HEADER + entry.compress_size
+        end, last = entry.header_offset + HEADER + entry.compress_size, entry.filename
+    if end > directory_at:
+        raise refused("archive-bomb", "Файл архива накладывается на его оглавление", last)
 
 
 def _digest(path: Path) -> str:

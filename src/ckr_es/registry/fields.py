@@ -15,11 +15,8 @@ class Place(Struct):
 
     member: str
     today: date
+    line: int = 1
     document: Any = None
-
-    @property
-    def line(self) -> int:
-        return 1 if self.document is None else int(self.document.sourceline)
 
     def refused(self, code: str, detail: str) -> Invalid:
         id = self.document.get("ИдДок") if self.document is not None else None
@@ -58,12 +55,20 @@ def _day(text: str) -> date | None:
         return None
 
 
-def number(text: str | None, length: int, name: str, place: Place, *, shown: bool = True) -> str:
+def number(
+    text: str | None,
+    length: int,
+    name: str,
+    place: Place,
+    code: str = "number-invalid",
+    *,
+    shown: bool = True,
+) -> str:
     """So many digits; what may be a person's is not repeated by the error."""
-    if text is None or len(text) != length or not text.isascii() or not text.isdigit():
-        given = f" «{text[:40]}»" if shown and text else ""
-        raise place.refused("number-invalid", f"{name}{given}: нужно {length} цифр")
-    return text
+    if text is not None and len(text) == length and text.isascii() and text.isdigit():
+        return text
+    given = f" «{text[:40]}»" if shown and text else ""
+    raise place.refused(code, f"{name}{given}: нужно {length} цифр")
 
 
 def integer(text: str | None, name: str, place: Place) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from ckr_es.registry.fields import Place, integer, number
-from ckr_es.rules import okved
+from ckr_es.rules import Invalid, okved
 
 TYPE: Final = "РЕЕСТРМСП"
 CATEGORIES: Final[dict[str, Literal["micro", "small", "medium"]]] = {
@@ -15,6 +15,8 @@ CATEGORIES: Final[dict[str, Literal["micro", "small", "medium"]]] = {
     "3": "medium",
 }
 ORGANISATION, PERSON = "ОргВклМСП", "ИПВклМСП"
+REGIONS: Final = frozenset(f"{n:02d}" for n in range(100))
+SUBJECTS: Final = (ORGANISATION, PERSON)
 
 
 class SmeRecord(Struct, frozen=True, kw_only=True):
@@ -41,21 +43,24 @@ class SmeRecord(Struct, frozen=True, kw_only=True):
 
 
 def key(document: Any, place: Place) -> tuple[str, str]:
-    """INN and region: what decides whether a record is kept. Both of them, or neither of them, is Invalid."""
+    """INN and region: what decides whether a record is kept. Either of them missing is Invalid."""
     inn = region = None
     for part in document:
-        match part.tag:
-            case "ОргВклМСП" | "ИПВклМСП":
-                if inn is not None:
-                    raise place.refused("firm-ambiguous", "В документе больше одного субъекта")
-                inn = (
-                    number(part.get("ИННЮЛ"), 10, "ИННЮЛ", place)
-                    if part.tag == ORGANISATION
-                    else number(part.get("ИННФЛ"), 12, "ИННФЛ", place, shown=False)
-                )
-            case "СведМН":
-                region = number(part.get("КодРегион"), 2, "КодРегион", place)
-                break
+        tag = part.tag
+        if tag in SUBJECTS:
+            if inn is not None:
+                raise _ambiguous(place)
+            inn = (
+                number(part.get("ИННЮЛ"), 10, "ИННЮЛ", place, "inn-invalid")
+                if tag == ORGANISATION
+                else number(part.get("ИННФЛ"), 12, "ИННФЛ", place, "inn-invalid", shown=False)
+            )
+        elif tag == "СведМН":
+            region = part.get("КодРегион")
+            if region not in REGIONS:
+                region = number(region, 2, "КодРегион", place, "region-invalid")
+            if inn is not None:
+                return inn, region
     if inn is None:
         raise place.refused("firm-missing", "В документе нет ни организации, ни предпринимателя")
     if region is None:
@@ -63,13 +68,20 @@ def key(document: Any, place: Place) -> tuple[str, str]:
     return inn, region
 
 
+def _ambiguous(place: Place) -> Invalid:
+    return place.refused("firm-ambiguous", "В документе больше одного субъекта")
+
+
 def record(document: Any, inn: str, region: str, as_of: date, place: Place) -> SmeRecord:
     """The whole of a record that is kept."""
     category = CATEGORIES.get(document.get("КатСубМСП", ""))
     if category is None:
         raise place.refused("category-invalid", f"КатСубМСП «{document.get('КатСубМСП')}»: бывает 1, 2 и 3")
-    subject = document[0] if document[0].tag in (ORGANISATION, PERSON) else document.find(ORGANISATION)
+    subjects = [part for part in document if part.tag in SUBJECTS]
+    if len(subjects) > 1:
+        raise _ambiguous(place)
     legal = len(inn) == 10
+    subject = subjects[0] if legal else {}
     main, additional, version = _codes(document.find("СвОКВЭД"), place)
     return SmeRecord(
         inn=inn,
@@ -85,12 +97,8 @@ def record(document: Any, inn: str, region: str, as_of: date, place: Place) -> S
         licences=tuple(
             text for licence in document.iterfind("СвЛиценз") for text in _licence(licence, legal)
         ),
-        name=(subject.get("НаимОргСокр") or subject.get("НаимОрг"))
-        if legal and subject is not None
-        else None,
-        ogrn=number(subject.get("ОГРН"), 13, "ОГРН", place)
-        if legal and subject is not None and subject.get("ОГРН")
-        else None,
+        name=subject.get("НаимОргСокр") or subject.get("НаимОрг") or None,
+        ogrn=number(subject.get("ОГРН"), 13, "ОГРН", place) if subject.get("ОГРН") else None,
         member=place.member,
         line=place.line,
     )
@@ -121,7 +129,7 @@ def _codes(given: Any, place: Place) -> tuple[str | None, tuple[str, ...], Liter
 def _licence(licence: Any, legal: bool) -> list[str]:
     """One line an activity. A person's licence is told without its number: that would name the person."""
     said = [" ".join((name.text or "").split())[:1000] for name in licence.iterfind("НаимЛицВД")]
-    number_ = f"№ {licence.get('СерЛиценз') or ''}{licence.get('НомЛиценз')}" if legal else ""
+    number_ = f"№ {licence.get('СерЛиценз') or ''}{licence.get('НомЛиценз') or ''}"[:100] if legal else ""
     since = f"с {licence.get('ДатаНачЛиценз') or licence.get('ДатаЛиценз') or '?'}"
     until = f"по {licence.get('ДатаКонЛиценз')}" if licence.get("ДатаКонЛиценз") else ""
     stopped = f"приостановлена {licence.get('ДатаОстЛиценз')}" if licence.get("ДатаОстЛиценз") else ""

@@ -26,9 +26,9 @@ def key(document: Any, place: Place) -> tuple[str, str]:
     """INN of the recipient; this register has no region."""
     for part in document:
         if part.tag == "СвЮЛ":
-            return number(part.get("ИННЮЛ"), 10, "ИННЮЛ", place), ""
+            return number(part.get("ИННЮЛ"), 10, "ИННЮЛ", place, "inn-invalid"), ""
         if part.tag == "СвФЛ":
-            return number(part.get("ИННФЛ"), 12, "ИННФЛ", place, shown=False), ""
+            return number(part.get("ИННФЛ"), 12, "ИННФЛ", place, "inn-invalid", shown=False), ""
     raise place.refused("firm-missing", "В документе нет получателя поддержки")
 
 
@@ -45,15 +45,20 @@ def record(document: Any, inn: str, _: str, as_of: date, place: Place) -> Suppor
 def _support(part: Any, place: Place) -> Support:
     form, kind = part.find("ФормПод"), part.find("ВидПод")
     return Support(
-        provider_inn=number(part.get("ИННЮЛ"), 10, "ИННЮЛ поставщика", place),
+        provider_inn=number(part.get("ИННЮЛ"), 10, "ИННЮЛ поставщика", place, "inn-invalid", shown=False),
         form=number(form.get("КодФорм") if form is not None else None, 4, "КодФорм", place),
         kind=number(kind.get("КодВид") if kind is not None else None, 4, "КодВид", place),
         decided_on=place.day(part.get("ДатаПрин"), "ДатаПрин"),
-        until=place.some_day(part.get("СрокПод"), "СрокПод", past=False),
+        until=_term(part.get("СрокПод"), place),
         ended_on=place.some_day(part.get("ДатаПрекр"), "ДатаПрекр", past=False),
         number=(part.get("НомерПод") or "").strip()[:100] or None,
         violations=_violations(part, place),
     )
+
+
+def _term(text: str | None, place: Place) -> date | None:
+    """The day it ends; a term told otherwise than by a day ("12", "-") is no day, and no error."""
+    return place.some_day(text, "СрокПод", past=False) if text and "." in text else None
 
 
 def _violations(part: Any, place: Place) -> tuple[Violation, ...]:

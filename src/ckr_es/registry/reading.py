@@ -5,15 +5,16 @@ with one clear refusal.
 """
 
 import os
-import queue
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection, wait
 from threading import Thread
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias, cast
 
+import msgspec
 from msgspec import Struct
 
 from ckr_es.registry import fns_sme, fns_support
@@ -21,16 +22,15 @@ from ckr_es.registry.archive import Member, Source, refused
 from ckr_es.registry.fields import Place
 from ckr_es.registry.fns_sme import SmeRecord
 from ckr_es.registry.fns_support import SupportRecord
-from ckr_es.registry.xml import documents
+from ckr_es.registry.xml import MOST_ATTRIBUTES, documents, many_attributes
 from ckr_es.rules import Invalid, Problem
 
 Register = Literal["sme", "support"]
 MEMORY: Final = 2**30  # bytes of address space a child may take
 MOST_PROCESSES: Final = 4
 BATCH: Final = 500
-WAITING: Final = 16  # batches that may wait for the parent
-PATIENCE: Final = 1.0  # seconds between looks at the children when nothing comes
 
+Pipe: TypeAlias = Connection
 _FORMATS: Final[dict[Register, Any]] = {"sme": fns_sme, "support": fns_support}
 _TYPES: Final[dict[str, Register]] = {fns_sme.TYPE: "sme", fns_support.TYPE: "support"}
 _TITLES: Final[dict[Register, str]] = {"sme": "реестр МСП", "support": "реестр получателей поддержки"}
@@ -63,14 +63,14 @@ class MemberRead(Struct, frozen=True):
 class _Failed(Struct, frozen=True):
     code: str
     detail: str
-    pointer: str
+    problems: Sequence[Problem]
 
 
 def register_of(source: Source) -> Register:
     """Which register this is, by the type that its first member names (ТипИнф)."""
     first = source.members[0]
     with source.opened() as stream, stream(first) as file:
-        for root, _ in documents(file, first.name):
+        for root, _, _ in documents(file, first.name):
             return _register(root, first.name)
     raise refused("register-empty", "В первом файле нет ни одного документа", first.name)
 
@@ -89,69 +89,78 @@ def read(
     Raises Invalid with member and line for the first thing that is wrong. Ending the iteration ends the children.
     """
     members = [member for member in source.members if member.name not in skip]
-    if not members:
-        return
-    count = max(1, min(processes or os.cpu_count() or 1, MOST_PROCESSES, len(members)))
-    context = get_context("spawn")
-    tasks, results = context.Queue(), context.Queue(WAITING)
-    for member in members:
-        tasks.put(member)
-    for _ in range(count):
-        tasks.put(None)
-    children = [
-        context.Process(target=_work, args=(source, register, keep, today, tasks, results), daemon=True)
-        for _ in range(count)
-    ]
+    left = iter(members)
+    count = min(max(1, processes or os.cpu_count() or 1), MOST_PROCESSES, len(members))
+    job = (msgspec.structs.replace(source, members=()), register, keep, today)
+    readers: list[_Reader] = []
     try:
-        for child in children:
-            child.start()
-        left = len(members)
-        while left:
-            item = _next(results, children)
-            if isinstance(item, _Failed):
-                raise Invalid(item.code, item.detail, [Problem(item.pointer, item.code, item.detail)])
-            left -= isinstance(item, MemberRead)
-            yield item
+        readers.extend(_Reader(job) for _ in range(count))
+        for reader in readers:
+            reader.take(next(left, None))
+        while at_work := {reader.pipe: reader for reader in readers if reader.member}:
+            for pipe in wait(list(at_work)):
+                reader = at_work[cast("Pipe", pipe)]
+                item = reader.told()
+                if isinstance(item, MemberRead):
+                    reader.take(next(left, None))
+                yield item
     finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.join()
-        for pipe in (tasks, results):
-            pipe.cancel_join_thread()
-            pipe.close()
+        for reader in readers:
+            reader.end()
 
 
-def _next(results: Any, children: Sequence[BaseProcess]) -> Batch | MemberRead | _Failed:
-    while True:
+class _Reader:
+    """A child and the pipe to it. The pipe holds little: a child that is ahead waits until it is listened to."""
+
+    def __init__(self, job: tuple[Source, Register, Keep, date]) -> None:
+        context = get_context("spawn")
+        self.member: Member | None = None
+        self.pipe, theirs = context.Pipe()
+        self._child = context.Process(target=_work, args=(theirs, *job), daemon=True)
+        with theirs:  # ours is the only end that stays open here: when the child ends, the pipe does
+            self._child.start()
+
+    def take(self, member: Member | None) -> None:
+        """The next member, or None: no more of them."""
+        self.member = member
+        with suppress(BrokenPipeError):  # heard of by `told`
+            self.pipe.send(member)
+
+    def told(self) -> Batch | MemberRead:
         try:
-            item: Batch | MemberRead | _Failed = results.get(timeout=PATIENCE)
-        except queue.Empty:
-            if any(child.exitcode for child in children):
-                detail = "Чтение оборвалось: файлу нужно слишком много памяти или процесс остановлен"
-                return _Failed("reader-died", detail, "")
-        else:
-            return item
+            item: Batch | MemberRead | _Failed = self.pipe.recv()
+        except (EOFError, OSError) as error:
+            detail = "Чтение оборвалось: файлу нужно слишком много памяти или процесс остановлен"
+            raise refused("reader-died", detail, self.member.name if self.member else "") from error
+        if isinstance(item, _Failed):
+            raise Invalid(item.code, item.detail, item.problems)
+        return item
+
+    def end(self) -> None:
+        self._child.terminate()
+        self._child.join()
+        self.pipe.close()
 
 
-def _work(source: Source, register: Register, keep: Keep, today: date, tasks: Any, results: Any) -> None:
+def _work(pipe: "Pipe", source: Source, register: Register, keep: Keep, today: date) -> None:
     """The life of a child. Whoever interrupts the parent by Ctrl-C interrupts it: the parent ends its children."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory()
     Thread(target=_die_with_parent, daemon=True).start()
-    with source.opened() as stream:
-        for member in iter(tasks.get, None):
-            try:
+    member: Member | None = None
+    try:
+        with source.opened() as stream:
+            while (member := pipe.recv()) is not None:
                 for item in _member(stream, member, register, keep, today):
-                    results.put(item)
-            except Invalid as wrong:
-                pointer = wrong.problems[0].pointer if wrong.problems else ""
-                results.put(_Failed(wrong.code, wrong.detail, pointer))
-                return
-            except MemoryError:
-                detail = f"{member.name}: для чтения нужно слишком много памяти"
-                results.put(_Failed("memory-exceeded", detail, f"/{member.name}"))
-                return
+                    pipe.send(item)
+    except Invalid as wrong:
+        pipe.send(_Failed(wrong.code, wrong.detail, wrong.problems))
+    except MemoryError:
+        name = member.name if member else ""
+        out = refused("memory-exceeded", "Для чтения нужно слишком много памяти", name)
+        pipe.send(_Failed(out.code, out.detail, out.problems))
+    except (EOFError, BrokenPipeError):  # the parent is gone
+        return
 
 
 def _die_with_parent() -> None:
@@ -181,25 +190,23 @@ def _member(
     place = Place(member.name, today)
     kept: list[Any] = []
     records = total = 0
-    first: date | None = None
-    last: date | None = None
+    days: dict[str | None, date] = {}  # as written; mostly one
     said: str | None = None
     with stream(member) as file:
-        for root, document in documents(file, member.name):
+        for root, document, line in documents(file, member.name):
             if records == 0:
                 if (found := _register(root, member.name)) != register:
                     detail = f"Это {_TITLES[found]}, а не {_TITLES[register]}"
-                    raise refused("register-wrong-kind", detail, member.name, 1)
+                    raise refused("register-wrong-kind", detail, member.name, root.sourceline)
                 said = root.get("КолДок")
             records += 1
-            place.document = document
-            as_of = place.day(document.get("ДатаСост"), "ДатаСост")
-            if first is None or as_of < first:
-                first = as_of
-            if last is None or as_of > last:
-                last = as_of
+            place.document, place.line = document, line
+            text = document.get("ДатаСост")
+            as_of = days.get(text) or days.setdefault(text, place.day(text, "ДатаСост"))
             inn, region = form.key(document, place)
             if inn in keep.inns or (keep.region is not None and region == keep.region):
+                if any(len(part.attrib) > MOST_ATTRIBUTES for part in document.iter()):
+                    raise many_attributes(member.name, line)
                 kept.append(form.record(document, inn, region, as_of, place))
                 if len(kept) == BATCH:
                     total += BATCH
@@ -207,7 +214,8 @@ def _member(
                     kept = []
     if kept:
         yield Batch(member.name, tuple(kept))
-    number = int(said) if said and said.isascii() and said.isdigit() else None
+    number = int(said) if said and len(said) < 10 and said.isascii() and said.isdigit() else None
+    first, last = min(days.values(), default=None), max(days.values(), default=None)
     yield MemberRead(member.name, records, total + len(kept), member.size, first, last, number)
 
 
@@ -215,5 +223,5 @@ def _register(root: Any, member: str) -> Register:
     said = root.get("ТипИнф")
     if said not in _TYPES:
         known = " и ".join(f"«{name}»" for name in _TYPES)
-        raise refused("register-wrong-kind", f"ТипИнф «{said}»: бывает {known}", member, 1)
+        raise refused("register-wrong-kind", f"ТипИнф «{said}»: бывает {known}", member, root.sourceline)
     return _TYPES[said]
