@@ -12,10 +12,10 @@ from ckr_es.registry.archive import DAMAGE, damaged, refused
 from ckr_es.rules import Invalid
 
 PROLOG: Final = 64 * 1024  # bytes within which the root begins
-CHUNK: Final = 32 * 1024  # bytes
+CHUNK: Final = 64 * 1024  # bytes
 LARGEST_DOCUMENT: Final = 8 * 2**20  # bytes; a real one has a few kilobytes
 LARGE_DOCUMENT: Final = 2**20  # bytes; from here on its tags and attributes are counted
-MOST_NODES: Final = 300_000  # of them: they take up to 200 bytes of memory each
+MOST_NODES: Final = 200_000  # of them: they take up to 200 bytes of memory each
 LONGEST_TAG: Final = 256 * 1024  # bytes; also of a text
 MOST_ATTRIBUTES: Final = 200
 NUMBERED: Final = 65_535  # lines that libxml2 tells apart
@@ -31,6 +31,7 @@ _TAG = re.compile(r"<([^\s<>!?/]+)")
 
 # The parser's own words may repeat a value, and with it a person's name.
 _REASONS: Final[dict[str, tuple[str, str]]] = {
+    "ERR_NO_MEMORY": ("memory-exceeded", "Для чтения нужно слишком много памяти"),
     "ERR_RESOURCE_LIMIT": ("xml-too-deep", "Элементы вложены слишком глубоко"),
     "ERR_INVALID_ENCODING": ("xml-encoding", "Байты не в объявленной кодировке"),
     "ERR_INVALID_CHAR": ("xml-malformed", "XML не читается: недопустимый символ"),
@@ -160,7 +161,7 @@ class _Lines:
         self.begun: deque[int] = deque()
 
     def take(self, chunk: bytes) -> None:
-        if self.passed > NUMBERED // 2:
+        if self.passed > NUMBERED // 4:
             text = self._last + chunk
             line, at = self.passed - self._last.count(b"\n"), 0
             while (found := text.find(self._mark, at)) >= 0:
@@ -195,7 +196,7 @@ def _read(file: IO[bytes], member: str, size: int) -> bytes:
 
 
 def _malformed(error: Any, parser: Any, member: str, line: int) -> Invalid:
-    told = parser.feed_error_log
+    told = parser.feed_error_log or error.error_log  # an unknown entity is in the former alone
     first = told[0] if len(told) else None
     name = first.type_name if first is not None else ""
     code, detail = _REASONS.get(name, ("xml-malformed", "XML не читается: нарушены его правила"))
