@@ -12,7 +12,7 @@ from ckr_es.aggregates import amend, cluster, participant, plan, service_case
 from ckr_es.aggregates.facts import Entry
 from ckr_es.rules import Refused
 from ckr_es.rules.calendar import quarter
-from ckr_es.rules.kpi_sets import Policy
+from ckr_es.rules.kpi_sets import Policy, kpi_sets
 from ckr_es.rules.values import Agreement, Document
 from ckr_es.store.envelope import Recorded
 
@@ -123,7 +123,7 @@ class World:
                 added_on=day,
                 mandatory=no < 3,
                 cost_kopecks=100,
-                participant_payment_kopecks=0,
+                participant_payment_kopecks=(no - 1) * 5_000,
             )
             self.happen("case", case_id, component, owner)
         decided = service_case.EligibilityDecided(
@@ -147,11 +147,11 @@ class World:
     def cancel(self, n: int, day: date) -> None:
         self.happen("case", self.id("case", n), service_case.Cancelled(cancelled_on=day, reason="отказ"))
 
-    def set_plan(self, year: int, policy: Policy, value: int) -> None:
+    def set_plan(self, year: int, policy: Policy, value: int, kpi_set: str = "2021") -> None:
         event = plan.PlanSet(
             year=year,
-            kpi_set="2021",
-            values={"services": value, "sales": 0},
+            kpi_set=kpi_set,
+            values={"clusters": value, "sales": 0},
             policy=policy,
             document=DOCUMENT,
         )
@@ -191,7 +191,7 @@ def _redated(world: World, back: int, day: date, n: int) -> None:
         replacement["quarter"] = QUARTERS[n % len(QUARTERS)]
     if "answer_sha256" in names:
         replacement |= {"as_of": day.isoformat(), **answer(n)}
-    for name in names & {"headcount", "jobs_created", "amount_kopecks"}:
+    for name in names & {"headcount", "jobs_created", "amount_kopecks", "participant_payment_kopecks"}:
         replacement[name] = n
     if "cluster" in names and n % 3 == 0:
         replacement["cluster"] = CODES[n % len(CODES)]
@@ -200,7 +200,7 @@ def _redated(world: World, back: int, day: date, n: int) -> None:
     if "markets" in names:
         replacement["markets"] = ["foreign"]
     if "policy" in names:
-        replacement["values"] = {"services": n}
+        replacement["values"] = {"clusters": n}
     if replacement:
         world.correct(position, replacement)
 
@@ -213,6 +213,7 @@ _policies = st.builds(
     jobs_method=st.sampled_from(["declared", "growth"]),
     centre_created_on=st.sampled_from([None, date(2020, 5, 1), date(2021, 2, 1)]),
 )
+_sets = st.sampled_from(["2021", "2021", "2023"])
 _markets = st.sampled_from([("russian",), ("foreign",), ("russian", "foreign")])
 
 
@@ -307,7 +308,7 @@ MOVES = st.one_of(
     st.tuples(st.just(_applied), _applications, _participants, dates),
     st.tuples(st.just(_decided), _applications, _back, st.sampled_from(["eligible", "refused"]), dates),
     st.tuples(st.just(World.cancel), _cases, dates),
-    st.tuples(st.just(World.set_plan), st.integers(2020, 2022), _policies, _numbers),
+    st.tuples(st.just(World.set_plan), st.integers(2020, 2022), _policies, _numbers, _sets),
     st.tuples(st.just(_voided), _back),
     st.tuples(st.just(_voided), _back),
     st.tuples(st.just(_redated), _back, dates, _numbers),
@@ -339,8 +340,9 @@ def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, ob
             streams[r.originator_id].append(Entry(r.event_id, r.event))
     first = date(as_of.year, 1, 1)
     clusters: dict[str, tuple[bool, date, date]] = {}
-    policy = Policy()
-    acceptances, completions, products, members, jobs, sales = [], [], [], [], {}, {}
+    policy, kpi_set = Policy(), "2021"
+    paid = []
+    acceptances, completions, products, members, jobs, sales, payments = [], [], [], [], {}, {}, {}
     for stream_id, entries in streams.items():
         code = production = None
         formed = dissolved = date.max
@@ -365,12 +367,15 @@ def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, ob
                     sales[stream_id, e.quarter] = e
                 case participant.ProductLaunched():
                     products.append(e)
+                case service_case.ComponentAdded():
+                    payments[stream_id, e.component_no] = e.participant_payment_kopecks
                 case service_case.ServiceAccepted():
                     acceptances.append(e)
+                    paid.append((e.accepted_on, payments[stream_id, e.component_no]))
                 case service_case.Completed():
                     completions.append(e)
                 case plan.PlanSet() if e.year == as_of.year:
-                    policy = e.policy
+                    policy, kpi_set = e.policy, e.kpi_set
         members += joined
         if code is not None:
             clusters[code] = (production, formed, dissolved)
@@ -411,7 +416,8 @@ def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, ob
     launched = [e for e in products if in_year(e.launched_on)]
     there = [production for production, formed, dissolved in clusters.values() if formed <= as_of < dissolved]
     applies = policy.centre_created_on is None or policy.centre_created_on < first
-    return {
+    latest = {who: max(q for w, q in ours if w == who) for who, _ in ours}
+    table = {
         "clusters": len(there),
         "clusters_production": sum(there),
         "services": services,
@@ -422,7 +428,10 @@ def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, ob
         "new_products": len(launched),
         "new_products_russian": sum("russian" in e.markets for e in launched),
         "new_products_foreign": sum("foreign" in e.markets for e in launched),
+        "employees": sum(jobs[key].headcount for key in latest.items()) if applies else None,
+        "paid_services": Decimal(sum(n for day, n in paid if in_year(day))) / 100_000,
     }
+    return {row.kpi: table[row.kpi] for row in kpi_sets()[kpi_set].rows}
 
 
 def eventful() -> list[Recorded]:

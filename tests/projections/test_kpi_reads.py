@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from projections.conftest import project, reader, record
 from projections.histories import END, START, World, dates, figures, histories
 
-from ckr_es.projections import kpi_reads
+from ckr_es.aggregates import cluster, participant, service_case
+from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads
 from ckr_es.rules import Invalid, Unknown
-from ckr_es.rules.kpi_sets import KPI_SETS
+from ckr_es.rules.kpi_sets import Policy, known_rows, kpi_sets
 
 IN_SQL = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-KPIS = [row.kpi for row in KPI_SETS["2021"]]
+KPIS = list(known_rows())
+OF_2021 = [row.kpi for row in kpi_sets()["2021"].rows]
 
 
 def actual(conn, as_of, position):
@@ -35,21 +37,21 @@ def test_the_table_is_the_fold_and_says_why(databases, records, most, data):
                 assert actual(conn, *one) == before
                 assert actual(conn, *two) == after
                 for kpi in KPIS:
-                    lines = kpi_reads.evidence(conn, kpi, *two)
-                    assert sum(line.n for line in lines) == (after[kpi] or 0)
+                    lines = kpi_evidence.evidence(conn, kpi, *two)
+                    assert sum(line.n for line in lines) == (after.get(kpi) or 0)
                     assert len({line.event_id for line in lines}) == len(lines)
                     assert all(line.position <= two[1] and line.effective_on <= two[0] for line in lines)
-                changes = kpi_reads.diff(conn, *one, *two)
-                assert [c.kpi for c in changes] == KPIS
+                changes = kpi_changes.diff(conn, *one, *two)
+                assert [c.kpi for c in changes] == [*after, *(kpi for kpi in before if kpi not in after)]
                 for c in changes:
-                    assert (c.from_, c.to) == (before[c.kpi], after[c.kpi])
+                    assert (c.from_, c.to) == (before.get(c.kpi), after.get(c.kpi))
                     if c.from_ is None or c.to is None:
                         assert (c.delta, c.events) == (None, ())
                     else:
                         assert c.delta == c.to - c.from_ == sum(e.n for e in c.events)
             kpi, position = data.draw(st.sampled_from(KPIS)), len(records)
             for point in kpi_reads.series(conn, kpi, START, END, "quarter", position):
-                assert point.actual == figures(records, point.as_of, position)[kpi]
+                assert point.actual == figures(records, point.as_of, position).get(kpi)
 
 
 def test_evidence_pages_by_position_and_names_what_voids(databases):
@@ -68,9 +70,9 @@ def test_evidence_pages_by_position_and_names_what_voids(databases):
         project(database)
         with reader(database) as conn:
             then = (conn, "services", date(2021, 12, 31), known)
-            first = kpi_reads.evidence(*then, limit=3)
-            rest = kpi_reads.evidence(*then, after=first[-1].position, limit=3)
-            now = kpi_reads.evidence(conn, "services", date(2021, 12, 31), len(w.records))
+            first = kpi_evidence.evidence(*then, limit=3)
+            rest = kpi_evidence.evidence(*then, after=first[-1].position, limit=3)
+            now = kpi_evidence.evidence(conn, "services", date(2021, 12, 31), len(w.records))
             assert [x.event_id for x in first + rest] == [r.event_id for r in accepted]
             assert [x.event_id for x in now] == [r.event_id for r in accepted if r is not accepted[2]]
             void = w.records[-1].event_id
@@ -79,9 +81,9 @@ def test_evidence_pages_by_position_and_names_what_voids(databases):
         record(database, w.records[-1:])
         project(database)
         with reader(database) as conn:
-            back = kpi_reads.evidence(conn, "services", date(2021, 12, 31), len(w.records))
+            back = kpi_evidence.evidence(conn, "services", date(2021, 12, 31), len(w.records))
             assert [x.voided_by for x in back] == [None] * 5
-            assert [x.voided_by for x in kpi_reads.evidence(conn, *then[1:])] == [None] * 5
+            assert [x.voided_by for x in kpi_evidence.evidence(conn, *then[1:])] == [None] * 5
 
 
 def test_points_of_a_series():
@@ -104,9 +106,189 @@ def test_what_is_refused(databases):
         project(database)
         with reader(database) as conn:
             with pytest.raises(Unknown):
-                kpi_reads.evidence(conn, "nonsense", END, 0)
+                kpi_evidence.evidence(conn, "nonsense", END, 0)
             with pytest.raises(Invalid, match="too-many-points"):
                 kpi_reads.series(conn, "services", START, START + timedelta(days=2_000), "day", 0)
             empty = kpi_reads.table(conn, END, 0)
             assert empty.kpi_set == "2021"
-            assert [(r["plan"], r["percent"]) for r in empty.rows] == [(None, None)] * len(KPIS)
+            assert [(r["plan"], r["percent"]) for r in empty.rows] == [(None, None)] * len(OF_2021)
+
+
+FACTS = {
+    "services": service_case.ServiceAccepted,
+    "supported_smes": service_case.ServiceAccepted,
+    "paid_services": service_case.ServiceAccepted,
+    "complex_services": service_case.Completed,
+    "jobs_created": participant.JobsReported,
+    "employees": participant.JobsReported,
+    "sales": participant.SalesReported,
+    "new_products": participant.ProductLaunched,
+    "new_products_foreign": participant.ProductLaunched,
+    "clusters_production": cluster.Formed,
+}
+
+
+def all_uncounted(conn, kpi, as_of, position, limit=500, kpi_set=None):
+    known_set, policy = kpi_reads.counted(conn, as_of, position)
+    found, after = [], 0
+    while after is not None:
+        page, after = kpi_evidence.uncounted(
+            conn, kpi, as_of, position, after, limit, kpi_set=kpi_set or known_set, policy=policy
+        )
+        found += page
+    return found
+
+
+@IN_SQL
+@given(histories(), st.data())
+def test_a_fact_counts_or_there_is_a_reason(databases, records, data):
+    """Together the two lists hold every fact once; only a cluster that came and went is in both, by its two events."""
+    with databases() as database:
+        record(database, records)
+        project(database)
+        with reader(database) as conn:
+            for _ in range(3):
+                as_of, position = data.draw(dates), data.draw(st.integers(0, len(records)))
+                limit = data.draw(st.sampled_from([1, 7, 500]))
+                for kpi, kind in FACTS.items():
+                    facts = {
+                        r.event_id for r in records if r.position <= position and isinstance(r.event, kind)
+                    }
+                    counted = {
+                        e.event_id for e in kpi_evidence.evidence(conn, kpi, as_of, position, limit=500)
+                    }
+                    rest = all_uncounted(conn, kpi, as_of, position, limit)
+                    assert len({u.event_id for u in rest}) == len(rest)
+                    gone = {u.event_id for u in rest if u.reason == "dissolved"}
+                    assert not counted & ({u.event_id for u in rest} - gone)
+                    assert facts <= counted | {u.event_id for u in rest}
+
+
+def test_each_reason(databases):
+    """One history in which every reason holds, each by the record that shows it."""
+    w = World()
+    for n in range(3):
+        w.propose(n, n != 1, START)
+    w.form(0, START)
+    w.form(1, START)
+    w.dissolve(1, date(2021, 2, 1))
+    w.form(2, date(2021, 8, 1))
+    for n in range(4):
+        w.register(n, "legal_entity", START)
+    w.of(0, participant.JoinedCluster(cluster="organic", joined_on=START))
+    for n, who, complex in (
+        (0, 0, False),
+        (1, 0, True),
+        (2, 1, False),
+        (3, 1, False),
+        (4, 2, True),
+        (5, 3, False),
+    ):
+        w.open(n, who, 0, complex, START)
+
+    def last():
+        return w.records[-1].event_id
+
+    wanted = {}
+    w.accept(0, 1, date(2021, 3, 1))
+    first = last()
+    w.accept(1, 1, date(2021, 3, 2))
+    wanted["supported_smes", last()] = ("counted-once", first)
+    wanted["services", last()] = ("policy", None)
+    wanted["paid_services", last()] = ("nothing-paid", None)
+    w.accept(2, 1, date(2020, 12, 30))
+    wanted["services", last()] = ("wrong-year", None)
+    w.accept(3, 1, date(2021, 9, 1))
+    wanted["services", last()] = wanted["supported_smes", last()] = ("after-as-of", None)
+    w.accept(5, 1, date(2021, 4, 1))
+    void = last()
+    w.correct(len(w.records) - 1, None)
+    wanted["services", void] = ("voided", last())
+    opened = {r.originator_id: r.event_id for r in w.records if isinstance(r.event, service_case.Opened)}
+    wanted["complex_services", opened[w.id("case", 1)]] = ("not-completed", None)
+    wanted["services", opened[w.id("case", 4)]] = ("not-accepted", None)
+    w.cancel(4, date(2021, 1, 5))
+    wanted["services", opened[w.id("case", 4)]] = ("cancelled", last())
+    w.record(
+        "case",
+        w.id("case", 9),
+        service_case.Opened(
+            participant_id=w.id("participant", 3), cluster="organic", complex=False, applied_on=START
+        ),
+        w.id("participant", 3),
+    )
+    refused = last()
+    w.happen(
+        "case",
+        w.id("case", 9),
+        service_case.EligibilityDecided(decision="refused", decided_on=START, rule_set="1", checks=()),
+    )
+    wanted["services", refused] = ("refused", last())
+    reported = {"jobs_created": 0, "evidence": "РСВ"}
+    w.of(0, participant.JobsReported(quarter="2021-Q1", headcount=5, **reported))
+    wanted["jobs_created", last()] = ("nothing-reported", None)
+    wanted["employees", last()] = ("earlier-quarter", None)
+    w.of(0, participant.JobsReported(quarter="2021-Q2", headcount=5, jobs_created=2, evidence="РСВ"))
+    old = last()
+    w.of(0, participant.JobsReported(quarter="2021-Q2", headcount=5, jobs_created=1, evidence="РСВ"))
+    wanted["jobs_created", old] = ("superseded", last())
+    w.of(1, participant.SalesReported(quarter="2021-Q1", amount_kopecks=5, evidence="да"))
+    wanted["sales", last()] = ("not-a-member", None)
+    w.of(0, participant.SalesReported(quarter="2021-Q3", amount_kopecks=5, evidence="да"))
+    wanted["sales", last()] = ("after-as-of", None)
+    product = {
+        "title": "чипсы",
+        "launched_on": date(2021, 5, 1),
+        "case_id": w.id("case", 0),
+        "evidence": "да",
+    }
+    w.of(0, participant.ProductLaunched(markets=("russian",), **product))
+    wanted["new_products_foreign", last()] = ("other-market", None)
+    by_code = {(type(r.event).__name__, r.originator_id): r.event_id for r in w.records}
+    wanted["clusters", by_code["Formed", w.id("cluster", 1)]] = (
+        "dissolved",
+        by_code["Dissolved", w.id("cluster", 1)],
+    )
+    wanted["clusters", by_code["Formed", w.id("cluster", 2)]] = ("after-as-of", None)
+    w.set_plan(2021, Policy(complex_in_services="none"), 1)
+    head = len(w.records)
+    w.of(0, participant.SalesReported(quarter="2021-Q1", amount_kopecks=5, evidence="поздний"))
+    later = last()
+    with databases() as database:
+        record(database, w.records)
+        project(database)
+        with reader(database) as conn:
+            told = {}
+            for kpi in {kpi for kpi, _ in wanted}:
+                kpi_set = "2021" if kpi in OF_2021 else "2023"
+                for u in all_uncounted(conn, kpi, date(2021, 6, 30), head, kpi_set=kpi_set):
+                    told[kpi, u.event_id] = (u.reason, u.because_of)
+            by_event = {key: told.get(key) for key in wanted}
+            assert by_event == wanted
+            kpi_set, policy = kpi_reads.counted(conn, date(2021, 6, 30), head)
+
+            def about(kpi, **named):
+                found, _ = kpi_evidence.uncounted(
+                    conn,
+                    kpi,
+                    date(2021, 6, 30),
+                    head,
+                    about=kpi_evidence.About(**named),
+                    kpi_set=kpi_set,
+                    policy=policy,
+                )
+                return [(u.event_id, u.reason) for u in found]
+
+            assert about("sales", event=later) == [(later, "not-known-yet")]
+            assert about("services", event=later) == [(later, "another-record")]
+            assert about("services", event=first) == []
+            voiding = next(r.event_id for r in w.records if isinstance(r.event, service_case.Voided))
+            assert about("services", event=voiding) == [(void, "voided")]
+            assert about("complex_services", case=w.id("case", 0)) == [
+                (opened[w.id("case", 0)], "plain-case")
+            ]
+            assert {reason for _, reason in about("services", participant=w.id("participant", 1))} == {
+                "wrong-year",
+                "after-as-of",
+            }
+            assert about("employees", participant=w.id("participant", 0))[0][1] == "not-applicable"

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ckr_es.aggregates.facts import Correction, Fact, Kind, Void
 from ckr_es.rules import Invalid, Problem, Refused
-from ckr_es.rules.kpi_sets import KPI_SETS, Policy
+from ckr_es.rules.kpi_sets import Policy, kpi_sets
 from ckr_es.rules.money import Kopecks
 from ckr_es.rules.values import Document
 
@@ -82,14 +82,14 @@ def decide(plan: Plan | None, event: Happening) -> tuple[Happening, ...]:
 def check(_: Plan | None, event: Happening) -> None:
     if isinstance(event, FundingSet):
         return
-    if event.kpi_set not in KPI_SETS:
-        known = ", ".join(sorted(KPI_SETS))
+    if event.kpi_set not in kpi_sets():
+        known = ", ".join(sorted(kpi_sets()))
         raise Invalid(
             "unknown-kpi-set",
             f"Неизвестный набор показателей, есть: {known}",
             [Problem("/kpi_set", "unknown-kpi-set", f"Есть: {known}", event.kpi_set)],
         )
-    rows = {row.kpi for row in KPI_SETS[event.kpi_set]}
+    rows = {row.kpi for row in kpi_sets()[event.kpi_set].rows}
     problems = [
         Problem(f"/values/{kpi}", "unknown-kpi", f"В наборе нет показателя «{kpi}»", kpi)
         for kpi in event.values

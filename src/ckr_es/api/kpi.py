@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
@@ -10,8 +11,10 @@ from litestar.params import FromPath, QueryParameter
 from ckr_es.api.asked import When
 from ckr_es.api.auth import READ_FIGURES, roles
 from ckr_es.api.reads import Cursor, Limit, Reader
+from ckr_es.projections.kpi_evidence import About
 
 Reading = NamedDependency[Reader]
+OptionalId = Annotated[UUID | None, QueryParameter(required=False)]
 Position = Annotated[int | None, QueryParameter(required=False, ge=0, le=2**62)]
 
 
@@ -49,9 +52,29 @@ class KpiController(Controller):
         """One figure over days, months or quarters, for charts."""
         return reading.series(when, kpi, start, end, step)
 
+    @get("/forecast", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
+    def forecast(self, when: When, reading: Reading) -> Response[Any]:
+        """The table with what is to be expected on 31 December, and a traffic light against the plan."""
+        return reading.outlook(when)
+
     @get("/{kpi:str}/evidence", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def evidence(
-        self, kpi: FromPath[str], when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
+        self,
+        kpi: FromPath[str],
+        when: When,
+        reading: Reading,
+        counted: Annotated[bool, QueryParameter(required=False)] = True,
+        participant: OptionalId = None,
+        case: OptionalId = None,
+        event: OptionalId = None,
+        cluster: Annotated[str | None, QueryParameter(required=False)] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
     ) -> Response[Any]:
-        """The facts behind a figure: their `n` sum to it."""
-        return reading.evidence(kpi, when, limit, cursor)
+        """The facts behind a figure: their `n` sum to it. With `counted=false` those that do not count, and why.
+
+        Of the latter `limit` bounds how many are looked at: a page may hold fewer though more follow.
+        """
+        about = About(participant=participant, case=case, event=event, cluster=cluster)
+        read = reading.evidence if counted else reading.uncounted
+        return read(kpi, when, about, limit, cursor)

@@ -22,7 +22,7 @@ from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, Streams, stream_id
 from ckr_es.commands import Snapshot
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import kpi_reads, timeline
+from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads, timeline
 from ckr_es.projections.follower import await_position
 from ckr_es.projections.projection import reached
 from ckr_es.rules import Invalid, Problem, Unknown, calendar
@@ -253,14 +253,36 @@ class Reader:
         rows = msgspec.json.decode(_ENCODER.encode(table.rows), type=tuple[dict[str, Any], ...])
         return Snapshot(known_position=position, kpi_set=table.kpi_set, policy=table.policy, table=rows)
 
-    def evidence(self, kpi: str, when: Travel, limit: int, cursor: str | None) -> Response[Any]:
+    def outlook(self, when: Travel) -> Response[Any]:
+        moment = self._moment(when, "kpi")
+        with self._pool.connection() as conn:
+            table, forecasts = kpi_reads.outlook(conn, moment.as_of, moment.position)
+        rows = [row | msgspec.structs.asdict(f) for row, f in zip(table.rows, forecasts, strict=True)]
+        return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": rows})
+
+    def evidence(
+        self, kpi: str, when: Travel, about: kpi_evidence.About, limit: int, cursor: str | None
+    ) -> Response[Any]:
         moment = self._moment(when, "kpi")
         after = decoded(cursor, int) if cursor else None
         with self._pool.connection() as conn:
             counted = kpi_reads.counted(conn, moment.as_of, moment.position)
-            found = kpi_reads.evidence(conn, kpi, moment.as_of, moment.position, after, limit + 1)
+            found = kpi_evidence.evidence(conn, kpi, moment.as_of, moment.position, after, limit + 1, about)
         page = paged(found, limit, lambda last: last.position)
-        return _figures({"meta": moment.meta(*counted), "kpi": kpi, **page})
+        return _figures({"meta": moment.meta(*counted), "kpi": kpi, "counted": True, **page})
+
+    def uncounted(
+        self, kpi: str, when: Travel, about: kpi_evidence.About, limit: int, cursor: str | None
+    ) -> Response[Any]:
+        moment = self._moment(when, "kpi")
+        after = decoded(cursor, int) if cursor else None
+        with self._pool.connection() as conn:
+            kpi_set, policy = kpi_reads.counted(conn, moment.as_of, moment.position)
+            found, following = kpi_evidence.uncounted(
+                conn, kpi, moment.as_of, moment.position, after, limit, about, kpi_set=kpi_set, policy=policy
+            )
+        page = {"items": found, "next_cursor": _encoded(following) if following else None}
+        return _figures({"meta": moment.meta(kpi_set, policy), "kpi": kpi, "counted": False, **page})
 
     def diff(
         self, when: Travel, to_as_of: date | None, to_position: int | None, to_known_at: str | None
@@ -271,7 +293,7 @@ class Reader:
         with self._pool.connection() as conn:
             before = kpi_reads.counted(conn, start.as_of, start.position)
             after = kpi_reads.counted(conn, end.as_of, end.position)
-            rows = kpi_reads.diff(conn, start.as_of, start.position, end.as_of, end.position)
+            rows = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position)
         return _figures({"meta": start.meta(*before), "to": end.meta(*after), "rows": rows})
 
     def series(
@@ -307,7 +329,7 @@ class Reader:
         if submitted is None:
             raise Unknown("not-closed", f"Период {label} не закрывали")
         with self._pool.connection() as conn:
-            rows = kpi_reads.diff(
+            rows = kpi_changes.diff(
                 conn, submitted.as_of, submitted.known_position, submitted.as_of, moment.position
             )
         return _figures(

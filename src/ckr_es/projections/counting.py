@@ -82,6 +82,13 @@ def memberships(standing: list[Entry]) -> list[Membership]:
     return found
 
 
+def cluster_on(member: list[Membership], day: date) -> str | None:
+    """The first of the clusters with this member on that day."""
+    return next(
+        (m.cluster for m in member if m.joined_on <= day and (m.left_on is None or day < m.left_on)), None
+    )
+
+
 def reports_by_year(standing: list[Entry]) -> dict[int, list[Entry]]:
     found: dict[int, list[Entry]] = {}
     for entry in standing:
@@ -99,17 +106,24 @@ def of_reports(
     counted: Counted = {}
 
     def count(fact_id: UUID, kpi: str, label: str, n: int) -> None:
-        if n:
-            counted[Key(fact_id, kpi, max(quarter(label).last, member_from), code, who)] = n
+        key = Key(fact_id, kpi, max(quarter(label).last, member_from), code, who)
+        if total := counted.pop(key, 0) + n:
+            counted[key] = total
 
     base = before.get(f"{year - 1:04}-Q4") or next(iter(jobs.values()), None)
     grown = 0
+    last: Entry | None = None
     for label, (fact_id, report) in jobs.items():
         assert base is not None
         growth = max(0, report.headcount - base.event.headcount)
         count(fact_id, "jobs_declared", label, report.jobs_created)
         count(fact_id, "jobs_growth", label, growth - grown)
         grown = growth
+        # The figure is the latest headcount alone, so each report takes back the one before it.
+        count(fact_id, "headcount", label, report.headcount)
+        if last is not None:
+            count(last.event_id, "headcount", label, -last.event.headcount)
+        last = Entry(fact_id, report)
     for label, (fact_id, report) in sales.items():
         count(fact_id, "sales", label, report.amount_kopecks)
     return counted
@@ -130,10 +144,7 @@ def of_products(who: UUID, standing: list[Entry], member: list[Membership]) -> C
     for fact_id, event in standing:
         if isinstance(event, participant.ProductLaunched):
             day = event.launched_on
-            member_of = (
-                m.cluster for m in member if m.joined_on <= day and (m.left_on is None or day < m.left_on)
-            )
-            key = Key(fact_id, "new_products", day, next(member_of, None), who, event.case_id)
+            key = Key(fact_id, "new_products", day, cluster_on(member, day), who, event.case_id)
             counted[key] = 1
             for market in event.markets:
                 counted[key._replace(kpi=f"new_products_{market}")] = 1

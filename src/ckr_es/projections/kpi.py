@@ -22,6 +22,7 @@ from ckr_es.projections.counting import (
     Key,
     Life,
     Membership,
+    cluster_on,
     memberships,
     of_cluster,
     of_products,
@@ -88,6 +89,7 @@ HEARD: dict[type[Any], str] = {
     cluster.Dissolved: "cluster",
     cluster.Voided: "cluster",
     cluster.Corrected: "cluster",
+    service_case.ComponentAdded: "case",
     service_case.ServiceAccepted: "case",
     service_case.Completed: "case",
     service_case.Voided: "case",
@@ -125,6 +127,24 @@ class Ledger:
                 return []
         return [Line(recorded.position, recorded.event_id, *key, n) for key, n in moved]
 
+    def member_from(self, who: UUID, year: int) -> tuple[date, str] | None:
+        """The first day of the year on which a cluster that was there that day had this member, and which."""
+        known = self._participants[who]
+        first: tuple[date, str] | None = None
+        for code, joined_on, left_on in known.memberships:
+            if (life := self._lives.get(code)) is None:
+                continue
+            start = max(joined_on, life.formed_on, date(year, 1, 1))
+            ends = [day for day in (left_on, life.dissolved_on) if day is not None]
+            lasts = start.year == year and all(start < end for end in ends)
+            if lasts and (first is None or start < first[0]):
+                first = start, code
+        return first
+
+    def cluster_of(self, who: UUID, day: date) -> str | None:
+        """The cluster that the participant was a member of on that day."""
+        return cluster_on(self._participants[who].memberships, day)
+
     def _hear_cluster(self, recorded: Heard) -> Iterator[tuple[Key, int]]:
         known = self._clusters[recorded.originator_id]
         known.entries.append(Entry(recorded.event_id, recorded.event))
@@ -150,7 +170,11 @@ class Ledger:
         counted: Counted = {}
         acceptances: dict[UUID, _Acceptance] = {}
         changed: defaultdict[UUID, set[int]] = defaultdict(set)
+        payments: dict[int, int] = {}
         for fact_id, event in understood(case.entries):
+            if isinstance(event, service_case.ComponentAdded):
+                payments[event.component_no] = event.participant_payment_kopecks
+                continue
             who = event.participant_id
             if isinstance(event, service_case.ServiceAccepted):
                 kpi, day = ("service_component" if event.complex else "service_plain"), event.accepted_on
@@ -159,6 +183,8 @@ class Ledger:
                 if case.acceptances.get(fact_id) != first:
                     changed[who].add(day.year)
                     self._participants[who].served.setdefault(day.year, {})[fact_id] = first
+                if paid := payments.get(event.component_no, 0):
+                    counted[Key(fact_id, "paid_services", day, event.cluster, who, case_id)] = paid
             else:
                 kpi, day = "complex_services", event.completed_on
             counted[Key(fact_id, kpi, day, event.cluster, who, case_id)] = 1
@@ -222,23 +248,10 @@ class Ledger:
     ) -> Iterator[tuple[Key, int]]:
         for year in sorted(years):
             counted: Counted = {}
-            if year in known.reports and (member := self._first_member_day(known, year)):
+            if year in known.reports and (member := self.member_from(who, year)):
                 counted = of_reports(who, known.reports, year, *member)
             yield from _difference(known.counted.get(year, {}), counted)
             known.counted[year] = counted
-
-    def _first_member_day(self, known: _Participant, year: int) -> tuple[date, str] | None:
-        """The first day of the year on which a cluster that was there that day had this member, and which."""
-        first: tuple[date, str] | None = None
-        for code, joined_on, left_on in known.memberships:
-            if (life := self._lives.get(code)) is None:
-                continue
-            start = max(joined_on, life.formed_on, date(year, 1, 1))
-            ends = [day for day in (left_on, life.dissolved_on) if day is not None]
-            lasts = start.year == year and all(start < end for end in ends)
-            if lasts and (first is None or start < first[0]):
-                first = start, code
-        return first
 
 
 def _difference(before: Counted, after: Counted) -> Iterator[tuple[Key, int]]:

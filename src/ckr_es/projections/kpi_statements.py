@@ -26,8 +26,9 @@ TABLE = (
             from measure m left join lateral (
                 select sum(l.n) as n from kpi.line l
                 where l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position) s on true
+            where m.side = k.side
             group by m.row_kpi) f)
-    from known k
+    from known k order by k.side
 """)
     .format(sides=SIDES)
     .as_string()
@@ -37,16 +38,25 @@ COUNTED = """
     where p.year = %(year)s and p.known_from <= %(position)s
       and (p.known_to is null or %(position)s < p.known_to)
 """
+# A fact may have lines on several days (the latest headcount takes back the one before it); they count as one.
 # A void may itself be voided, and so on: the record is void when the chain of latest voids is of odd length.
 # `position + 0` keeps the planner from walking the whole log backwards instead of asking the index of voids.
 EVIDENCE = (
     SQL("""{sides}
     , fact as (
-        select l.fact_id, l.day, l.cluster, l.participant_id, l.case_id, sum(l.n)::bigint as n
-        from measure m join kpi.line l
-          on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position
-        where m.row_kpi = %(kpi)s
-        group by l.fact_id, l.day, l.cluster, l.participant_id, l.case_id having sum(l.n) <> 0
+        select d.fact_id, d.cluster, d.participant_id, d.case_id, min(d.day) as day, sum(d.n)::bigint as n
+        from (
+            select l.fact_id, l.day, l.cluster, l.participant_id, l.case_id, sum(l.n) as n
+            from measure m join kpi.line l
+              on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position
+            where m.row_kpi = %(kpi)s
+              and (%(participant)s::uuid is null or l.participant_id = %(participant)s)
+              and (%(case)s::uuid is null or l.case_id = %(case)s)
+              and (%(event)s::uuid is null or l.fact_id = %(event)s)
+              and (%(cluster)s::text is null or l.cluster = %(cluster)s)
+            group by l.fact_id, l.day, l.cluster, l.participant_id, l.case_id having sum(l.n) <> 0
+        ) d
+        group by d.fact_id, d.cluster, d.participant_id, d.case_id having sum(d.n) <> 0
     )
     select e.event_id, e.type, e.position, f.day, f.cluster, f.participant_id, f.case_id, f.n, (
         with recursive chain as (
@@ -65,23 +75,78 @@ EVIDENCE = (
     .format(sides=SIDES)
     .as_string()
 )
+# What may count in a row, whether it does or not, and the histories that it is judged by. An event asked for by
+# itself is found even when it was recorded later; a correction stands for the record that it is about in the end.
+UNCOUNTED = """
+    with recursive asked as (
+        select event_id, body from ckr.event where event_id = %(event)s
+        union all
+        select t.event_id, t.body from asked a join ckr.event t
+          on t.event_id = coalesce(a.body ->> 'voids', a.body ->> 'corrects')::uuid
+    ), found as (
+        select * from ckr.event
+        where %(event)s::uuid is null and position <= %(position)s and position > %(after)s
+          and type = any (%(types)s)
+          and (type <> 'service-case.opened' or not %(complex)s or %(case)s::uuid is not null
+               or body ->> 'complex' = 'true')
+        union all
+        select * from ckr.event
+        where position > %(after)s and event_id in (
+            select event_id from asked where coalesce(body ->> 'voids', body ->> 'corrects') is null)
+    ), page as (
+        select * from found
+        where (%(participant)s::uuid is null or participant_id = %(participant)s)
+          and (%(case)s::uuid is null or stream_id = %(case)s or body ->> 'case_id' = %(case)s::text)
+        order by position limit %(limit)s
+    )
+    select position, event_id, stream_id, participant_id, type, body::text,
+           event_id in (select event_id from page) as asked
+    from (
+        select * from ckr.event
+        where participant_id in (select participant_id from page) and type = any (%(heard)s)
+          and position <= %(position)s
+        union all
+        select * from ckr.event where type = any (%(clusters)s) and position <= %(position)s
+        union all
+        select * from page
+        where position > %(position)s or not (type = any (%(heard)s) or type = any (%(clusters)s))
+    ) e
+    order by position
+"""
+# A fact that counts the same on both sides moves nothing, whatever happened to it in between.
 DIFF = (
     SQL("""{sides}
     , posted as (
-        select m.row_kpi, l.event_id, coalesce(sum(l.n) filter (where m.side = 1), 0)::bigint as before,
+        select m.row_kpi, l.fact_id, l.event_id, coalesce(sum(l.n) filter (where m.side = 1), 0)::bigint as before,
                coalesce(sum(l.n) filter (where m.side = 2), 0)::bigint as after
         from measure m join kpi.line l
           on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position
-        group by m.row_kpi, l.event_id
-    ), figure as (
-        select p.row_kpi, jsonb_build_object('from', sum(p.before), 'to', sum(p.after), 'events', coalesce(
-            jsonb_agg(jsonb_build_array(e.event_id, e.type, e.position, e.effective_on, p.after - p.before)
-                      order by e.position) filter (where p.after <> p.before), '[]')) as figure
-        from posted p left join ckr.event e on p.after <> p.before and e.event_id = p.event_id
-        group by p.row_kpi
+        group by m.row_kpi, l.fact_id, l.event_id
+    ), cause as (
+        select row_kpi, event_id, sum(after - before) as n, bool_and(fact_id = event_id) as own
+        from (select *, sum(after - before) over (partition by row_kpi, fact_id) as net from posted) p
+        where net <> 0
+        group by row_kpi, event_id having sum(after - before) <> 0
+    ), named as (
+        select c.row_kpi, c.n, e.*, case
+            when e.type like '%%.voided' then case when c.n < 0 then 'voided' else 'restored' end
+            when e.type like '%%.corrected' then case when exists (
+                select from kpi.line l where l.position = e.position
+                group by l.fact_id having count(distinct l.day) > 1) then 'moved' else 'corrected' end
+            when e.type like 'participant.%%-reported' and not c.own then 'superseded'
+            when c.n < 0 then 'removed' else 'added' end as kind
+        from cause c join ckr.event e using (event_id)
     )
-    select (select jsonb_agg(jsonb_build_array(kpi_set, rows) order by side) from known),
-           (select coalesce(jsonb_object_agg(row_kpi, figure), '{{}}') from figure)
+    select (select jsonb_agg(jsonb_build_array(kpi_set, rows) order by side) from known), (
+        select coalesce(jsonb_object_agg(row_kpi, jsonb_build_array(before, after)), '{{}}')
+        from (select row_kpi, sum(before) as before, sum(after) as after from posted group by row_kpi) f), (
+        select coalesce(jsonb_object_agg(row_kpi, events), '{{}}') from (
+            select row_kpi, jsonb_agg(jsonb_build_object(
+                'event_id', event_id, 'type', type, 'kind', kind, 'position', position, 'effective_on', effective_on,
+                'recorded_at', recorded_at, 'actor', actor, 'stream', stream_id, 'participant_id', participant_id,
+                'reason', body ->> 'reason', 'late_reason', body ->> 'late_reason', 'n', n) order by position
+            ) as events
+            from named group by row_kpi) f)
 """)
     .format(sides=SIDES)
     .as_string()

@@ -24,6 +24,7 @@ CREATE = """
 """
 INDEXES = """
     create index if not exists line_day on line (kpi, day) include (position, n);
+    create index if not exists line_position on line (position);
     create index if not exists plan_year on plan (year, known_from);
 """
 
@@ -116,7 +117,7 @@ def _participant(record: Record) -> object:
 
 KPI = Projection(
     name="kpi",
-    version=1,
+    version=2,
     tables=("line", "plan"),
     create=CREATE,
     indexes=INDEXES,

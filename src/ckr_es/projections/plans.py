@@ -11,10 +11,9 @@ from ckr_es.aggregates.amend import fold
 from ckr_es.aggregates.facts import Entry
 from ckr_es.projections.log import Heard
 from ckr_es.projections.sheet import Row, Sheet
-from ckr_es.rules.kpi_sets import KPI_SETS, Policy, applicable, measures
+from ckr_es.rules.kpi_sets import Policy, applicable, kpi_sets, measures
 
 HEARD = (plan.PlanSet, plan.Voided, plan.Corrected)
-DEFAULT_SET = "2021"
 
 
 class Plans:
@@ -44,7 +43,7 @@ def counts(kpi_set: str, policy: Policy, year: int) -> dict[str, Any]:
             "measures": measures(row, policy) if applicable(row, policy, year) else (),
             "stock": row.stock,
         }
-        for row in KPI_SETS[kpi_set]
+        for row in kpi_sets()[kpi_set].rows
     }
 
 

@@ -1,12 +1,22 @@
-"""The KPI tables of the years as data: which rows, in which order, made of which ledger lines."""
+"""The KPI tables of the years as data: which rows, in which order, made of which ledger lines.
 
+A plan names the set that counts its year, and closed periods pin it, so a published set is never edited: a later
+table is another set. Sources: `citation` of each (concept, section 7; reference.md, 1.4).
+"""
+
+from collections.abc import Mapping
 from datetime import date
+from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
-Unit = Literal["unit", "thousand_roubles"]
+DEFAULT_SET: Final = "2021"  # of a year without a plan
+
+Unit = Literal["unit", "person", "thousand_roubles"]
 
 Measure = Literal[
     "clusters",
@@ -17,18 +27,21 @@ Measure = Literal[
     "supported_smes",
     "jobs_declared",
     "jobs_growth",
+    "headcount",
     "sales",
     "new_products",
     "new_products_russian",
     "new_products_foreign",
+    "paid_services",
 ]
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of the table. Its figure is the sum of the ledger lines named in `measures` (default policy).
 
-    A stock counts all lines up to the day; a flow only those from 1 January. Lines of "thousand_roubles"
-    are in kopecks. `established_only`: not applicable to a centre that did not exist on 1 January.
+    A stock counts all lines up to the day; a flow only those from 1 January, and `accrues` day by day, at the end
+    of quarters, or not at all (the latest report is the figure). Lines of "thousand_roubles" are in kopecks.
+    `established_only`: not applicable to a centre that did not exist on 1 January.
     """
 
     no: str
@@ -37,7 +50,15 @@ class Row(Struct, frozen=True, kw_only=True):
     unit: Unit = "unit"
     measures: tuple[Measure, ...]
     stock: bool = False
+    accrues: Literal["daily", "quarterly", "latest"] = "daily"
     established_only: bool = False
+
+
+class KpiSet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    title: str
+    citation: str
+    rows: tuple[Row, ...]
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +71,20 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     jobs_method: Literal["declared", "growth"] = "declared"
     complex_limit: Annotated[int, Meta(ge=1)] = 1
     centre_created_on: date | None = None
+
+
+@cache
+def kpi_sets() -> Mapping[str, KpiSet]:
+    """Every set by its id."""
+    text = files(__package__).joinpath("kpi_sets.json").read_bytes()
+    return MappingProxyType({s.id: s for s in msgspec.json.decode(text, type=list[KpiSet])})
+
+
+@cache
+def known_rows() -> Mapping[str, Row]:
+    """Each KPI that any set has, in the words of the first set that has it."""
+    rows = [row for known in kpi_sets().values() for row in known.rows]
+    return MappingProxyType({row.kpi: row for row in reversed(rows)})
 
 
 def measures(row: Row, policy: Policy) -> tuple[Measure, ...]:
@@ -69,87 +104,3 @@ def applicable(row: Row, policy: Policy, year: int) -> bool:
     """Whether the row has a figure at all; without `centre_created_on` the centre is an established one."""
     created_on = policy.centre_created_on
     return not row.established_only or created_on is None or created_on < date(year, 1, 1)
-
-
-# Concept, section 7. The sub-rows are the "в том числе" and "раздельно" of rows 1 and 7.
-KPI_SETS: Final = MappingProxyType(
-    {
-        "2021": (
-            Row(
-                no="1",
-                kpi="clusters",
-                title="Общее количество территориальных кластеров (в том числе производственных), "
-                "курируемых центром кластерного развития",
-                measures=("clusters",),
-                stock=True,
-            ),
-            Row(
-                no="1.1",
-                kpi="clusters_production",
-                title="в том числе производственных",
-                measures=("clusters_production",),
-                stock=True,
-            ),
-            Row(
-                no="2",
-                kpi="services",
-                title="Количество услуг, предоставленных субъектам малого и среднего предпринимательства",
-                measures=("service_plain", "service_component"),
-            ),
-            Row(
-                no="3",
-                kpi="complex_services",
-                title="Количество комплексных услуг, предоставленных субъектам малого и среднего "
-                "предпринимательства",
-                measures=("complex_services",),
-            ),
-            Row(
-                no="4",
-                kpi="supported_smes",
-                title="Количество субъектов малого и среднего предпринимательства, получивших "
-                "государственную поддержку",
-                measures=("supported_smes",),
-            ),
-            Row(
-                no="5",
-                kpi="jobs_created",
-                title="Количество созданных рабочих мест субъектами малого и среднего предпринимательства, "
-                "являющихся участниками территориальных кластеров, курируемых центром кластерного развития "
-                "(для центров кластерного развития, созданных до 1 января текущего года)",
-                measures=("jobs_declared",),
-                established_only=True,
-            ),
-            Row(
-                no="6",
-                kpi="sales",
-                title="Объем реализованных товаров (работ, услуг) субъектами малого и среднего "
-                "предпринимательства, являющимися участниками территориальных кластеров, курируемых центром "
-                "кластерного развития (для центров кластерного развития, созданных до 1 января текущего "
-                "года)",
-                unit="thousand_roubles",
-                measures=("sales",),
-                established_only=True,
-            ),
-            Row(
-                no="7",
-                kpi="new_products",
-                title="Количество новых видов товаров (работ, услуг), выведенных на рынок (раздельно "
-                "российский/зарубежные рынки) субъектами малого и среднего предпринимательства, являющимися "
-                "участниками территориальных кластеров, при содействии центра кластерного развития",
-                measures=("new_products",),
-            ),
-            Row(
-                no="7.1",
-                kpi="new_products_russian",
-                title="российский рынок",
-                measures=("new_products_russian",),
-            ),
-            Row(
-                no="7.2",
-                kpi="new_products_foreign",
-                title="зарубежные рынки",
-                measures=("new_products_foreign",),
-            ),
-        ),
-    }
-)
