@@ -393,7 +393,13 @@ def test_a_timeline_strikes_through_and_links(operator: Client, auditor: Client,
     (line,) = _lines(auditor, f"/cases/{case}", accepted)
     assert line["struck"] is False
     assert line["corrections"] == [
-        {"event_id": moved["events"][0]["event_id"], "position": moved["position"], "kind": "corrected_by"}
+        {
+            "event_id": moved["events"][0]["event_id"],
+            "position": moved["position"],
+            "kind": "corrected_by",
+            "amends": accepted,
+            "reason": "ошибка",
+        }
     ]
     voided = void(operator, f"/cases/{case}", accepted)
     for path in (f"/cases/{case}", f"/participants/{who}"):

@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -292,3 +293,91 @@ def test_each_reason(databases):
                 "after-as-of",
             }
             assert about("employees", participant=w.id("participant", 0))[0][1] == "not-applicable"
+
+
+def test_each_kind_of_change(databases):
+    """What moved a figure is told by what happened: to the world, or to a record of ours."""
+    w = World()
+    for n in range(2):
+        w.propose(n, True, START)
+        w.form(n, START)
+    for n in range(3):
+        w.register(n, "legal_entity", START)
+        w.of(n, participant.JoinedCluster(cluster="organic", joined_on=START))
+    for n in range(3):
+        w.open(n, n, 0, False, START)
+    w.accept(0, 1, date(2021, 2, 1))
+    w.accept(1, 1, date(2021, 2, 2))
+    acts = [r for r in w.records if isinstance(r.event, service_case.ServiceAccepted)]
+    w.correct(acts[1].position - 1, None)
+    w.of(0, participant.JobsReported(quarter="2021-Q1", headcount=5, jobs_created=4, evidence="РСВ"))
+    w.of(1, participant.SalesReported(quarter="2021-Q1", amount_kopecks=100_000, evidence="да"))
+    sales = w.records[-1]
+    before = len(w.records)
+    w.correct(before - 3, None)  # the void of the act is void: the act stands again
+    restored = w.records[-1].event_id
+    w.correct(acts[0].position - 1, {"accepted_on": "2021-08-01"})
+    moved = w.records[-1].event_id
+    w.accept(2, 1, date(2021, 3, 3))
+    added = w.records[-1].event_id
+    w.of(0, participant.JobsReported(quarter="2021-Q1", headcount=5, jobs_created=1, evidence="РСВ-2"))
+    superseded = w.records[-1].event_id
+    w.correct(sales.position - 1, {"amount_kopecks": 150_000})
+    corrected = w.records[-1].event_id
+    w.dissolve(1, date(2021, 5, 1))
+    removed = w.records[-1].event_id
+    # Came and went between the two sides: it moves nothing, and is not named.
+    w.open(3, 2, 0, False, START)
+    w.accept(3, 1, date(2021, 4, 4))
+    w.correct(len(w.records) - 1, None)
+    w.set_plan(2021, Policy(jobs_method="growth"), 1)
+    day = date(2021, 6, 30)
+    with databases() as database:
+        record(database, w.records)
+        project(database)
+        with reader(database) as conn:
+
+            def kinds(to, to_day=day):
+                changes = kpi_changes.diff(conn, day, before, to_day, to)
+                return {c.kpi: {(e.event_id, e.kind, e.n) for e in c.events} for c in changes if c.events}
+
+            told = kinds(len(w.records) - 1)
+            assert told == {
+                "clusters": {(removed, "removed", -1)},
+                "clusters_production": {(removed, "removed", -1)},
+                "services": {(restored, "restored", 1), (moved, "moved", -1), (added, "added", 1)},
+                "supported_smes": {(restored, "restored", 1), (moved, "moved", -1), (added, "added", 1)},
+                "jobs_created": {(superseded, "superseded", -3)},
+                "sales": {(corrected, "corrected", Decimal("0.5"))},
+            }
+            # Under another policy what both sides know is counted otherwise.
+            (counted,) = [r for r in w.records if isinstance(r.event, participant.JobsReported)][:1]
+            assert kinds(len(w.records))["jobs_created"] == {(counted.event_id, "recounted", -4)}
+            # Day by day on one side of knowledge: an act that the day has come for is there as it now stands.
+            shifted = kpi_changes.diff(conn, day, len(w.records), date(2021, 8, 1), len(w.records))
+            (services,) = [c for c in shifted if c.kpi == "services"]
+            assert [(e.event_id, e.kind, e.reason) for e in services.events] == [(moved, "moved", "ошибка")]
+
+
+def test_the_outlook_knows_the_year_before(databases):
+    w = World()
+    w.propose(0, True, START)
+    w.form(0, START)
+    w.register(0, "legal_entity", START)
+    for n, day in enumerate((date(2021, 2, 1), date(2021, 9, 1), date(2021, 10, 1), date(2022, 1, 15))):
+        w.open(n, 0, 0, False, START)
+        w.accept(n, 1, day)
+    w.set_plan(2022, Policy(), 1)
+    with databases() as database:
+        record(database, w.records)
+        project(database)
+        with reader(database) as conn:
+            table, forecasts = kpi_reads.outlook(conn, date(2022, 3, 1), len(w.records))
+            assert table == kpi_reads.table(conn, date(2022, 3, 1), len(w.records))
+            said = {row["kpi"]: f for row, f in zip(table.rows, forecasts, strict=True)}
+            assert (said["services"].seasonal, said["services"].expected) == (3, 3)
+            assert said["services"].linear == Decimal("6.1")
+            assert said["clusters"].light == "green"
+            _, unknown = kpi_reads.outlook(conn, date.min, len(w.records))
+            assert {f.expected for f in unknown} == {Decimal(0), None}
+            kpi_reads.outlook(conn, date.max, len(w.records))

@@ -11,7 +11,7 @@ from ckr_es.aggregates import plan
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import MANAGE, READ_FIGURES, roles
 from ckr_es.api.corrections import Correction, replacement
-from ckr_es.api.reads import Reader
+from ckr_es.api.reads import Cursor, Limit, Reader
 from ckr_es.application import Receipt, ServiceTracking, stream_id
 from ckr_es.commands import correct, on_plan
 from ckr_es.rules import Invalid, Problem
@@ -100,6 +100,13 @@ class PlanController(Controller):
         """The plan as known at a position."""
         label = str(_year(year))
         return reading.entity(plan.KIND, stream_id("plan", label), label, when, None)
+
+    @get("/timeline", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
+    def timeline(
+        self, year: Year, when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
+    ) -> dict[str, Any]:
+        """Every plan that the year ever had, with what was put right."""
+        return reading.timeline(stream_id("plan", str(_year(year))), None, when, limit, cursor)
 
 
 def _year(year: int) -> int:

@@ -1,4 +1,4 @@
-"""The rules of eligibility for whoever asks what a decision was made under: every set, whole, with its sources."""
+"""The rules as data, for whoever asks what a decision or a table was made under: every set, whole, with its sources."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import msgspec
 from litestar import Controller, get
 from litestar.params import FromPath
 
-from ckr_es.api.auth import READ, roles
-from ckr_es.rules import okved, rule_sets
+from ckr_es.api.auth import READ, READ_FIGURES, roles
+from ckr_es.rules import Unknown, kpi_sets, okved, rule_sets
 from ckr_es.rules.verdicts import CODE_TESTS
 
 Version = FromPath[str]
@@ -35,3 +35,20 @@ class RuleSetController(Controller):
                 for rule in okved.rules(found.valid_from).values()
             ],
         }
+
+
+class KpiSetController(Controller):
+    path = "/kpi-sets"
+    tags = ["rule sets"]
+
+    @get("/", sync_to_thread=False, **roles(READ_FIGURES))
+    def list_kpi_sets(self) -> dict[str, Any]:
+        """Every KPI table there is; the plan of a year names the one that counts it."""
+        return {"items": list(kpi_sets.kpi_sets().values())}
+
+    @get("/{id:str}", sync_to_thread=False, **roles(READ_FIGURES))
+    def show(self, id: FromPath[str]) -> kpi_sets.KpiSet:
+        """One table: its rows, and which ledger lines each sums under the default policy."""
+        if (found := kpi_sets.kpi_sets().get(id)) is None:
+            raise Unknown("not-found", f"Нет набора показателей «{id}»")
+        return found

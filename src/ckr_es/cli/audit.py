@@ -1,13 +1,15 @@
 """`ckr audit`: what an auditor runs to see that the log says what it says for a reason."""
 
 import sys
+from datetime import datetime
 
 import rich_click as click
 
+from ckr_es.cli.figures import following, moment, side
 from ckr_es.cli.terminal import as_json, existing_database, help_option, progress, put_json, table
 
 
-@click.group(short_help="Для аудитора: решения заново.")
+@click.group(short_help="Для аудитора: решения заново, разница таблиц.")
 @help_option
 def audit() -> None:
     """Проверки, которые аудитор может повторить в любой момент."""
@@ -39,6 +41,34 @@ def replay_decisions(as_json: bool) -> None:
         print(f"Решений: {done.decisions}, расходятся: {differing} (журнал до позиции {done.position}).")
     if done.differences:
         sys.exit(1)
+
+
+@audit.command("diff", short_help="Почему таблица показателей изменилась.")
+@moment(what=" первой таблицы")
+@moment("to", " второй таблицы")
+@as_json
+def diff(
+    as_of: datetime | None,
+    known_at: str | None,
+    known_position: int | None,
+    to_as_of: datetime | None,
+    to_known_at: str | None,
+    to_known_position: int | None,
+    as_json: bool,
+) -> None:
+    """Две таблицы показателей рядом и записи журнала, из которых складывается каждая разница.
+
+    Дни и позиции двух таблиц — любые: «что знали тогда» против «что знаем теперь» или один день против другого.
+    """
+    from ckr_es.cli import changes
+    from ckr_es.projections.log import head as head_of
+
+    with existing_database() as database, following(database) as conn:
+        head = head_of(conn)
+        before = side(conn, as_of and as_of.date(), known_at, known_position, head)
+        to_day = to_as_of.date() if to_as_of else before.as_of
+        after = side(conn, to_day, to_known_at, to_known_position, head)
+        changes.show(conn, before, after, head, as_json=as_json, events=True)
 
 
 WHAT = {

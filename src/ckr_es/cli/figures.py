@@ -1,77 +1,168 @@
 """`ckr kpi`: the KPI table for any day, as known at any moment."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import rich_click as click
 
-from ckr_es.cli.terminal import as_json, existing_database, number, progress, put_json, table
+from ckr_es.cli.terminal import F, as_json, existing_database, number, progress, put_json, table
 
 if TYPE_CHECKING:
     from ckr_es.projections.kpi_reads import Table
     from ckr_es.projections.log import Session
+    from ckr_es.rules.forecast import Forecast
     from ckr_es.store.database import Database
 
 PATIENCE = 600.0  # seconds a projection that lags may take to catch up
 
 
-@click.command(short_help="Таблица показателей на дату.")
-@click.option(
-    "--as-of", type=click.DateTime(("%Y-%m-%d",)), metavar="ГГГГ-ММ-ДД", help="День; обычно сегодня."
-)
-@click.option("--known-at", metavar="МОМЕНТ", help="Как было известно в этот момент (RFC 3339 со смещением).")
-@click.option(
-    "--known-position",
-    type=click.IntRange(0, 2**62),
-    metavar="N",
-    help="Как было известно на этой позиции журнала.",
-)
-@as_json
-def kpi(as_of: datetime | None, known_at: str | None, known_position: int | None, as_json: bool) -> None:
-    """Таблица показателей (концепция, раздел 7) на любой день, как её знали в любой момент."""
+def moment(prefix: str = "", what: str = "") -> Callable[[F], F]:
+    """The options that say at which day and what is known; with a prefix, of the other side of a comparison."""
+    dashes, names = (f"{prefix}-" if prefix else ""), (f"{prefix}_" if prefix else "")
+    options = (
+        click.option(
+            f"--{dashes}as-of",
+            f"{names}as_of",
+            type=click.DateTime(("%Y-%m-%d",)),
+            metavar="ГГГГ-ММ-ДД",
+            help=f"День{what}; обычно сегодня.",
+        ),
+        click.option(
+            f"--{dashes}known-at",
+            f"{names}known_at",
+            metavar="МОМЕНТ",
+            help=f"Как было известно в этот момент (RFC 3339 со смещением){what}.",
+        ),
+        click.option(
+            f"--{dashes}known-position",
+            f"{names}known_position",
+            type=click.IntRange(0, 2**62),
+            metavar="N",
+            help=f"Как было известно на этой позиции журнала{what}.",
+        ),
+    )
+
+    def applied(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return applied
+
+
+class Side(NamedTuple):
+    """A day and a position of the log, and the instant the position was asked for by."""
+
+    as_of: date
+    position: int
+    known_at: datetime | None
+
+
+def side(
+    conn: "Session", as_of: date | None, known_at: str | None, known_position: int | None, head: int
+) -> Side:
+    """What the options of `moment` mean in this log; waits for the figures to be there."""
     from ckr_es.projections import kpi_reads
     from ckr_es.rules.calendar import today
 
     if known_at is not None and known_position is not None:
         raise click.UsageError("укажите --known-at или --known-position, не оба")
-    day = as_of.date() if as_of else today(datetime.now(UTC))
     instant = _instant(known_at) if known_at is not None else None
+    position = head if known_position is None else known_position
+    if instant is not None:
+        position = kpi_reads.position_at(conn, instant)
+    if position > head:
+        raise click.UsageError(f"--known-position: журнал кончается на позиции {head}")
+    catch_up(conn, ["kpi"], position)
+    return Side(as_of or today(datetime.now(UTC)), position, instant)
+
+
+@click.command(short_help="Таблица показателей на дату.")
+@moment()
+@click.option("--forecast", is_flag=True, help="С прогнозом на 31 декабря и светофором к плану.")
+@click.option("--diff", is_flag=True, help="Разница с другой таблицей, заданной параметрами --to-….")
+@moment("to", " второй таблицы")
+@as_json
+def kpi(
+    as_of: datetime | None,
+    known_at: str | None,
+    known_position: int | None,
+    forecast: bool,
+    diff: bool,
+    to_as_of: datetime | None,
+    to_known_at: str | None,
+    to_known_position: int | None,
+    as_json: bool,
+) -> None:
+    """Таблица показателей (концепция, раздел 7) на любой день, как её знали в любой момент."""
+    from ckr_es.cli import changes
+    from ckr_es.projections import kpi_reads
+    from ckr_es.projections.log import head as head_of
+
+    other = (to_as_of, to_known_at, to_known_position)
+    if not diff and any(value is not None for value in other):
+        raise click.UsageError("параметры --to-… относятся к --diff")
+    if diff and forecast:
+        raise click.UsageError("укажите --diff или --forecast, не оба")
     with existing_database() as database, following(database) as conn:
-        head = _head(conn)
-        position = head if known_position is None else known_position
-        if instant is not None:
-            position = kpi_reads.position_at(conn, instant)
-        if position > head:
-            raise click.UsageError(f"--known-position: журнал кончается на позиции {head}")
-        catch_up(conn, ["kpi"], position)
-        shown = kpi_reads.table(conn, day, position)
+        head = head_of(conn)
+        asked = side(conn, as_of and as_of.date(), known_at, known_position, head)
+        if diff:
+            to = side(
+                conn, to_as_of.date() if to_as_of else asked.as_of, to_known_at, to_known_position, head
+            )
+            changes.show(conn, asked, to, head, as_json=as_json, events=False)
+            return
+        shown, forecasts = kpi_reads.outlook(conn, asked.as_of, asked.position)
     if as_json:
-        put_json(as_api(shown, day, known_at, position, head))
+        import msgspec
+
+        rows = shown.rows
+        if forecast:
+            rows = tuple(r | msgspec.structs.asdict(f) for r, f in zip(rows, forecasts, strict=True))
+        put_json(as_api(meta(asked, head, shown.kpi_set, shown.policy), rows=rows))
     else:
-        print_table(shown, day, position, head)
+        print_table(shown, asked.as_of, asked.position, head, forecasts if forecast else ())
 
 
-def print_table(shown: "Table", as_of: date, position: int, head: int) -> None:
-    known = "всё, что записано" if position == head else f"известно на позиции {position} из {head}"
-    rows = (
-        (
+def print_table(
+    shown: "Table", as_of: date, position: int, head: int, forecasts: "Sequence[Forecast]" = ()
+) -> None:
+    rows = []
+    for n, row in enumerate(shown.rows):
+        digits = 1 if row["unit"] == "thousand_roubles" else 0
+        cells = [
             row["no"],
-            f"{row['title']}{', тыс. руб.' if row['unit'] == 'thousand_roubles' else ''}",
+            titled(row),
             number(row["plan"]),
-            number(row["actual"], 1 if row["unit"] == "thousand_roubles" else 0),
+            "н/п" if row["actual"] is None else number(row["actual"], digits),
             number(row["percent"], 1),
-        )
-        for row in shown.rows
-    )
-    table(
-        ("№", "Показатель", "План", "Факт", "%"),
-        rows,
-        title=f"Показатели на {as_of:%d.%m.%Y} ({known})",
-        right="План Факт %",
-    )
+        ]
+        if forecasts:
+            expected = forecasts[n]
+            cells += [number(expected.expected, digits), LIGHTS.get(expected.light or "", "—")]
+        rows.append(cells)
+    columns = ["№", "Показатель", "План", "Факт", "%"]
+    if forecasts:
+        columns += ["Прогноз", "К плану"]
+    title = f"Показатели на {as_of:%d.%m.%Y} ({known(position, head)})"
+    if forecasts:
+        title += f"; прогноз на 31.12.{as_of:%Y}"
+    table(columns, rows, title=title, right="План Факт % Прогноз")
+
+
+LIGHTS = {"green": "выполняется", "yellow": "под угрозой", "red": "не выполняется"}
+
+
+def titled(row: Mapping[str, Any]) -> str:
+    return f"{row['title']}{', тыс. руб.' if row['unit'] == 'thousand_roubles' else ''}"
+
+
+def known(position: int, head: int) -> str:
+    return "всё, что записано" if position == head else f"известно на позиции {position} из {head}"
 
 
 @contextmanager
@@ -118,12 +209,6 @@ def catch_up(conn: "Session", names: Sequence[str], position: int) -> None:
                 return
 
 
-def _head(conn: "Session") -> int:
-    from ckr_es.projections.log import head
-
-    return head(conn)
-
-
 def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
@@ -134,18 +219,22 @@ def _instant(text: str) -> datetime:
     return instant
 
 
-def as_api(shown: "Table", as_of: date, known_at: str | None, position: int, head: int) -> dict[str, Any]:
-    """As GET /kpi answers."""
+def meta(asked: Side, head: int, kpi_set: str | None, policy: Any) -> dict[str, Any]:
+    """As the API echoes what a read was about."""
+    return {
+        "as_of": asked.as_of,
+        "known_at": asked.known_at,
+        "known_position": asked.position,
+        "head_position": head,
+        "kpi_set": kpi_set,
+        "policy": policy,
+    }
+
+
+def as_api(meta: dict[str, Any], **body: Any) -> dict[str, Any]:
+    """As the API answers: figures are plain numbers."""
     import msgspec
 
-    meta = {
-        "as_of": as_of,
-        "known_at": known_at,
-        "known_position": position,
-        "head_position": head,
-        "kpi_set": shown.kpi_set,
-        "policy": shown.policy,
-    }
-    encoded = msgspec.json.Encoder(decimal_format="number").encode({"meta": meta, "rows": shown.rows})
+    encoded = msgspec.json.Encoder(decimal_format="number").encode({"meta": meta, **body})
     answer: dict[str, Any] = msgspec.json.decode(encoded)
     return answer

@@ -4,7 +4,7 @@ from datetime import date
 
 from ckr_es import demo
 from ckr_es.application import ServiceTracking
-from ckr_es.cli.figures import as_api, catch_up, following, print_table
+from ckr_es.cli.figures import Side, as_api, catch_up, following, meta, print_table
 from ckr_es.cli.terminal import note, progress, put_json, table
 from ckr_es.cli.upkeep import as_migrator
 from ckr_es.demo.desk import Numbered
@@ -31,7 +31,8 @@ def show(database: Database, as_json: bool) -> None:
     with as_migrator(database.admin_conninfo()) as conn:
         made = {role: keys.create(conn, role=role, name=f"Демонстрация: {role}") for role in keys.ROLES}
     if as_json:
-        put_json({**as_api(shown, demo.LAST_DAY, None, head, head), "keys": made})
+        about = meta(Side(demo.LAST_DAY, head, None), head, shown.kpi_set, shown.policy)
+        put_json({**as_api(about, rows=shown.rows), "keys": made})
         return
     print_table(shown, demo.LAST_DAY, head, head)
     table(("Роль", "Ключ"), made.items())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import rich_click as click
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from ckr_es.store.database import Database
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,7 +37,7 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def number(value: float | None, digits: int = 0) -> str:
+def number(value: "float | Decimal | None", digits: int = 0) -> str:
     """As Russian tables print it: 204 318,5; a dash when there is no figure."""
     if value is None:
         return "—"

@@ -15,16 +15,20 @@ from ckr_es.projections.log import Session
 TIMELINE = """
     select e.event_id, e.type, e.position, e.stream_id as stream, e.effective_on, e.recorded_at, e.actor, e.role,
            e.body, coalesce((
-               select jsonb_agg(jsonb_build_object(
-                   'event_id', c.event_id, 'position', c.position, 'kind',
-                   c.kind) order by c.position)
-               from (
-                   select event_id, position, 'voided_by' as kind
-                   from ckr.event where body ->> 'voids' = e.event_id::text
+               with recursive amended as (
+                   select e.event_id, null::bigint as position, null as kind, null::uuid as amends, null as reason
                    union all
-                   select event_id, position, 'corrected_by'
-                   from ckr.event where body ->> 'corrects' = e.event_id::text
-               ) c where c.position <= %(position)s), '[]') as corrections,
+                   select c.event_id, c.position, c.kind, a.event_id, c.reason
+                   from amended a cross join lateral (
+                       select event_id, position, 'voided_by' as kind, body ->> 'reason' as reason
+                       from ckr.event where body ->> 'voids' = a.event_id::text and position <= %(position)s
+                       union all
+                       select event_id, position, 'corrected_by', body ->> 'reason'
+                       from ckr.event where body ->> 'corrects' = a.event_id::text and position <= %(position)s
+                   ) c
+               )
+               select jsonb_agg(to_jsonb(amended) order by position) from amended where position is not null
+           ), '[]') as corrections,
            (with recursive chain as (
                (select v.event_id, 1 as length from ckr.event v
                 where v.body ->> 'voids' = e.event_id::text and v.position <= %(position)s
@@ -48,7 +52,11 @@ TIMELINE = """
 
 
 class Moment(Struct, frozen=True, kw_only=True):
-    """`corrections` are {event_id, position, kind: voided_by | corrected_by}; `struck`: it is void as understood."""
+    """`corrections`: the whole chain of what put the record right, and of what put that right in turn.
+
+    Each is {event_id, position, kind: voided_by | corrected_by, amends: the event it is about, reason}. `struck`: the
+    record is void as understood.
+    """
 
     event_id: UUID
     type: str

@@ -4,12 +4,13 @@ No source prescribes a method; these two are what heads of centres work out by h
 """
 
 from calendar import isleap
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from msgspec import Struct
 
+from ckr_es.rules.calendar import periods_of, quarter
 from ckr_es.rules.kpi_sets import Row
 
 Light = Literal["green", "yellow", "red"]
@@ -70,12 +71,9 @@ def same_day_a_year_before(day: date) -> date:
 
 def _linear(row: Row, as_of: date, figure: Decimal) -> Decimal | None:
     first = date(as_of.year, 1, 1)
-    upto = as_of
-    if row.accrues == "quarterly":
-        quarter_begins = date(as_of.year, as_of.month - (as_of.month - 1) % 3, 1)
-        ends_today = (as_of + timedelta(days=1)).day == 1 and as_of.month % 3 == 0
-        upto = as_of if ends_today else quarter_begins - timedelta(days=1)
-    passed = (upto - first).days + 1
+    passed = (as_of - first).days + 1
+    if row.accrues == "quarterly" and as_of != (present := quarter(periods_of(as_of)[0])).last:
+        passed = (present.first - first).days
     return figure * (366 if isleap(as_of.year) else 365) / passed if passed else None
 
 
