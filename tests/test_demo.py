@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ckr_es import demo
 from ckr_es.demo.firms import CLUSTERS
-from ckr_es.projections import kpi_reads
+from ckr_es.projections import kpi_changes
 from ckr_es.projections.rebuild import rebuild
 from ckr_es.store.database import Database
 from ckr_es.store.settings import Settings
@@ -124,7 +124,7 @@ def test_three_quarters_were_closed_and_each_has_moved_since(played: Played) -> 
     ).fetchall()
     assert [label for label, _, _ in closed] == ["2021-Q1", "2021-Q2", "2021-Q3"]
     moved = {
-        label: {c.kpi for c in kpi_reads.diff(played.conn, as_of, at, as_of, played.position) if c.delta}
+        label: {c.kpi for c in kpi_changes.diff(played.conn, as_of, at, as_of, played.position) if c.delta}
         for label, as_of, at in closed
     }
     assert moved["2021-Q1"] >= {"services", "supported_smes", "sales", "jobs_created"}
@@ -160,6 +160,39 @@ def test_the_table_is_shown_for_any_day_and_position(played: Played) -> None:
     words = ckr(played.home, "kpi", "--as-of", "2021-12-31").stdout
     assert "200\u202f000" in words
     assert "31.12.2021" in words
+
+
+def test_the_difference_of_two_tables_is_shown_with_its_records(played: Played) -> None:
+    (position,) = column(
+        played.conn,
+        "select (body->>'known_position')::bigint from ckr.event where body->>'label' = '2021-Q2'",
+    )
+    sides = ("--as-of", "2021-06-30", "--known-position", str(position))
+    said = json.loads(ckr(played.home, "audit", "diff", *sides, "--json").stdout)
+    changes = kpi_changes.diff(played.conn, date(2021, 6, 30), position, date(2021, 6, 30), played.position)
+    assert (said["meta"]["known_position"], said["to"]["known_position"]) == (position, played.position)
+    assert [(r["kpi"], r["from"], r["to"], len(r["events"])) for r in said["rows"]] == [
+        (c.kpi, c.from_ and float(c.from_), c.to and float(c.to), len(c.events)) for c in changes
+    ]
+    words = ckr(played.home, "audit", "diff", *sides).stdout
+    assert "перенесено" in words
+    assert "Внутренняя проверка" in words
+    table = ckr(played.home, "kpi", "--diff", *sides).stdout
+    assert "Разница" in table
+    assert "перенесено" not in table
+    assert json.loads(ckr(played.home, "kpi", "--diff", *sides, "--json").stdout) == said
+    for wrong in (("--to-as-of", "2021-01-01"), ("--diff", "--forecast")):
+        refused = ckr(played.home, "kpi", *wrong)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+
+
+def test_a_forecast_is_shown_with_its_light(played: Played) -> None:
+    said = json.loads(ckr(played.home, "kpi", "--as-of", "2021-06-30", "--forecast", "--json").stdout)
+    services = next(row for row in said["rows"] if row["kpi"] == "services")
+    assert services["light"] in ("yellow", "red")
+    assert services["linear"] == pytest.approx(services["actual"] * 365 / 181, abs=0.06)
+    words = ckr(played.home, "kpi", "--as-of", "2021-12-31", "--forecast").stdout
+    assert "выполняется" in words
 
 
 def column(conn: Conn, query: str, *parameters: Any) -> list[Any]:

@@ -49,10 +49,10 @@ def replay_decisions(as_json: bool) -> None:
 @as_json
 def diff(
     as_of: datetime | None,
-    known_at: str | None,
+    known_at: datetime | None,
     known_position: int | None,
     to_as_of: datetime | None,
-    to_known_at: str | None,
+    to_known_at: datetime | None,
     to_known_position: int | None,
     as_json: bool,
 ) -> None:

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 PATIENCE = 600.0  # seconds a projection that lags may take to catch up
 
 
+def _instant(_: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{option.opts[0]}: «{text}» — не момент по RFC 3339") from None
+    if instant.utcoffset() is None:
+        raise click.UsageError(f"{option.opts[0]}: у момента должно быть смещение, например +07:00")
+    return instant
+
+
 def moment(prefix: str = "", what: str = "") -> Callable[[F], F]:
     """The options that say at which day and what is known; with a prefix, of the other side of a comparison."""
     dashes, names = (f"{prefix}-" if prefix else ""), (f"{prefix}_" if prefix else "")
@@ -33,6 +45,7 @@ def moment(prefix: str = "", what: str = "") -> Callable[[F], F]:
         click.option(
             f"--{dashes}known-at",
             f"{names}known_at",
+            callback=_instant,
             metavar="МОМЕНТ",
             help=f"Как было известно в этот момент (RFC 3339 со смещением){what}.",
         ),
@@ -62,7 +75,7 @@ class Side(NamedTuple):
 
 
 def side(
-    conn: "Session", as_of: date | None, known_at: str | None, known_position: int | None, head: int
+    conn: "Session", as_of: date | None, known_at: datetime | None, known_position: int | None, head: int
 ) -> Side:
     """What the options of `moment` mean in this log; waits for the figures to be there."""
     from ckr_es.projections import kpi_reads
@@ -70,14 +83,13 @@ def side(
 
     if known_at is not None and known_position is not None:
         raise click.UsageError("укажите --known-at или --known-position, не оба")
-    instant = _instant(known_at) if known_at is not None else None
     position = head if known_position is None else known_position
-    if instant is not None:
-        position = kpi_reads.position_at(conn, instant)
+    if known_at is not None:
+        position = kpi_reads.position_at(conn, known_at)
     if position > head:
         raise click.UsageError(f"--known-position: журнал кончается на позиции {head}")
     catch_up(conn, ["kpi"], position)
-    return Side(as_of or today(datetime.now(UTC)), position, instant)
+    return Side(as_of or today(datetime.now(UTC)), position, known_at)
 
 
 @click.command(short_help="Таблица показателей на дату.")
@@ -88,12 +100,12 @@ def side(
 @as_json
 def kpi(
     as_of: datetime | None,
-    known_at: str | None,
+    known_at: datetime | None,
     known_position: int | None,
     forecast: bool,
     diff: bool,
     to_as_of: datetime | None,
-    to_known_at: str | None,
+    to_known_at: datetime | None,
     to_known_position: int | None,
     as_json: bool,
 ) -> None:
@@ -207,16 +219,6 @@ def catch_up(conn: "Session", names: Sequence[str], position: int) -> None:
                     raise
             else:
                 return
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"--known-at: «{text}» — не момент по RFC 3339") from None
-    if instant.utcoffset() is None:
-        raise click.UsageError("--known-at: у момента должно быть смещение, например +07:00")
-    return instant
 
 
 def meta(asked: Side, head: int, kpi_set: str | None, policy: Any) -> dict[str, Any]:
