@@ -124,7 +124,9 @@ def test_three_quarters_were_closed_and_each_has_moved_since(played: Played) -> 
     ).fetchall()
     assert [label for label, _, _ in closed] == ["2021-Q1", "2021-Q2", "2021-Q3"]
     moved = {
-        label: {c.kpi for c in kpi_changes.diff(played.conn, as_of, at, as_of, played.position) if c.delta}
+        label: {
+            c.kpi for c in kpi_changes.diff(played.conn, as_of, at, as_of, played.position).rows if c.delta
+        }
         for label, as_of, at in closed
     }
     assert moved["2021-Q1"] >= {"services", "supported_smes", "sales", "jobs_created"}
@@ -169,7 +171,9 @@ def test_the_difference_of_two_tables_is_shown_with_its_records(played: Played) 
     )
     sides = ("--as-of", "2021-06-30", "--known-position", str(position))
     said = json.loads(ckr(played.home, "audit", "diff", *sides, "--json").stdout)
-    changes = kpi_changes.diff(played.conn, date(2021, 6, 30), position, date(2021, 6, 30), played.position)
+    changes = kpi_changes.diff(
+        played.conn, date(2021, 6, 30), position, date(2021, 6, 30), played.position
+    ).rows
     assert (said["meta"]["known_position"], said["to"]["known_position"]) == (position, played.position)
     assert [(r["kpi"], r["from"], r["to"], len(r["events"])) for r in said["rows"]] == [
         (c.kpi, c.from_ and float(c.from_), c.to and float(c.to), len(c.events)) for c in changes

@@ -4,11 +4,12 @@ from calendar import monthrange
 from datetime import date, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from projections.conftest import project, reader, record
-from projections.histories import END, START, World, dates, figures, histories
+from projections.histories import END, START, World, dates, eventful, figures, histories
 
 from ckr_es.aggregates import cluster, participant, service_case
 from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads
@@ -42,7 +43,7 @@ def test_the_table_is_the_fold_and_says_why(databases, records, most, data):
                     assert sum(line.n for line in lines) == (after.get(kpi) or 0)
                     assert len({line.event_id for line in lines}) == len(lines)
                     assert all(line.position <= two[1] and line.effective_on <= two[0] for line in lines)
-                changes = kpi_changes.diff(conn, *one, *two)
+                changes = kpi_changes.diff(conn, *one, *two).rows
                 assert [c.kpi for c in changes] == [*after, *(kpi for kpi in before if kpi not in after)]
                 for c in changes:
                     assert (c.from_, c.to) == (before.get(c.kpi), after.get(c.kpi))
@@ -338,7 +339,7 @@ def test_each_kind_of_change(databases):
         with reader(database) as conn:
 
             def kinds(to, to_day=day):
-                changes = kpi_changes.diff(conn, day, before, to_day, to)
+                changes = kpi_changes.diff(conn, day, before, to_day, to).rows
                 return {c.kpi: {(e.event_id, e.kind, e.n) for e in c.events} for c in changes if c.events}
 
             told = kinds(len(w.records) - 1)
@@ -354,7 +355,7 @@ def test_each_kind_of_change(databases):
             (counted,) = [r for r in w.records if isinstance(r.event, participant.JobsReported)][:1]
             assert kinds(len(w.records))["jobs_created"] == {(counted.event_id, "recounted", -4)}
             # Day by day on one side of knowledge: an act that the day has come for is there as it now stands.
-            shifted = kpi_changes.diff(conn, day, len(w.records), date(2021, 8, 1), len(w.records))
+            shifted = kpi_changes.diff(conn, day, len(w.records), date(2021, 8, 1), len(w.records)).rows
             (services,) = [c for c in shifted if c.kpi == "services"]
             assert [(e.event_id, e.kind, e.reason) for e in services.events] == [(moved, "moved", "ошибка")]
 
@@ -381,3 +382,36 @@ def test_the_outlook_knows_the_year_before(databases):
             _, unknown = kpi_reads.outlook(conn, date.min, len(w.records))
             assert {f.expected for f in unknown} == {Decimal(0), None}
             kpi_reads.outlook(conn, date.max, len(w.records))
+
+
+class Counting(psycopg.Connection):
+    """Says how many statements it was asked to run."""
+
+    asked = 0
+
+    def execute(self, *arguments, **options):
+        self.asked += 1
+        return super().execute(*arguments, **options)
+
+
+def test_each_question_is_one_statement(databases):
+    day, head = date(2021, 6, 30), 20
+    with databases() as database:
+        record(database, eventful()[:head])
+        project(database)
+        with Counting.connect(database.conninfo("ckr_app"), autocommit=True) as conn:
+            counted = kpi_reads.counted(conn, day, head)
+            questions = (
+                lambda: kpi_reads.table(conn, day, head),
+                lambda: kpi_reads.outlook(conn, day, head),
+                lambda: kpi_reads.series(conn, "services", START, END, "month", head),
+                lambda: kpi_changes.diff(conn, day, 5, END, head),
+                lambda: kpi_evidence.evidence(conn, "services", day, head),
+                lambda: kpi_evidence.uncounted(
+                    conn, "services", day, head, kpi_set=counted[0], policy=counted[1]
+                ),
+            )
+            for question in questions:
+                conn.asked = 0
+                question()
+                assert conn.asked == 1

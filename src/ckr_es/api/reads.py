@@ -291,10 +291,9 @@ class Reader:
         to = Travel(to_as_of or when.as_of, instant(to_known_at, "to_known_at"), to_position, None)
         end = self._moment(to, "kpi")
         with self._pool.connection() as conn:
-            before = kpi_reads.counted(conn, start.as_of, start.position)
-            after = kpi_reads.counted(conn, end.as_of, end.position)
-            rows = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position)
-        return _figures({"meta": start.meta(*before), "to": end.meta(*after), "rows": rows})
+            found = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position)
+        sides = {"meta": start.meta(*found.before), "to": end.meta(*found.after)}
+        return _figures({**sides, "rows": found.rows})
 
     def series(
         self, when: Travel, kpi: str, start: date, end: date, step: Literal["day", "month", "quarter"]
@@ -329,7 +328,7 @@ class Reader:
         if submitted is None:
             raise Unknown("not-closed", f"Период {label} не закрывали")
         with self._pool.connection() as conn:
-            rows = kpi_changes.diff(
+            found = kpi_changes.diff(
                 conn, submitted.as_of, submitted.known_position, submitted.as_of, moment.position
             )
         return _figures(
@@ -338,7 +337,7 @@ class Reader:
                 "label": label,
                 "version": submitted.version,
                 "submitted_position": submitted.known_position,
-                "rows": rows,
+                "rows": found.rows,
             }
         )
 

@@ -24,16 +24,15 @@ KINDS = {
 
 def show(conn: "Session", before: Side, after: Side, head: int, *, as_json: bool, events: bool) -> None:
     """As GET /kpi/diff answers; for people the rows, and with `events` what moved each of them."""
-    from ckr_es.projections import kpi_changes, kpi_reads
+    from ckr_es.projections import kpi_changes
 
-    sides = (before, after)
-    counted = [kpi_reads.counted(conn, side.as_of, side.position) for side in sides]
-    rows = kpi_changes.diff(conn, before.as_of, before.position, after.as_of, after.position)
+    found = kpi_changes.diff(conn, before.as_of, before.position, after.as_of, after.position)
+    rows = found.rows
     if as_json:
-        one, other = (meta(side, head, *how) for side, how in zip(sides, counted, strict=True))
+        one, other = meta(before, head, *found.before), meta(after, head, *found.after)
         put_json(as_api(one, to=other, rows=rows))
         return
-    one_day, other_day = (f"{side.as_of:%d.%m.%Y} ({known(side.position, head)})" for side in sides)
+    one_day, other_day = (f"{side.as_of:%d.%m.%Y} ({known(side.position, head)})" for side in (before, after))
     table(
         ("№", "Показатель", "Было", "Стало", "Разница", "Записей"),
         map(_cells, rows),

@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from ckr_es.projections.kpi_reads import Figure, figure, sides
+from ckr_es.projections.kpi_reads import Counted, Figure, figure, how_counted, sides
 from ckr_es.projections.kpi_statements import DIFF
 from ckr_es.projections.log import Session
-from ckr_es.rules.kpi_sets import DEFAULT_SET, Row, kpi_sets
+from ckr_es.rules.kpi_sets import Row, kpi_sets
 
 ChangeKind = Literal[
     "added", "removed", "voided", "restored", "moved", "corrected", "superseded", "recounted"
@@ -55,20 +55,27 @@ class Change(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     events: tuple[Cause, ...]
 
 
-def diff(
-    conn: Session, from_as_of: date, from_position: int, to_as_of: date, to_position: int
-) -> tuple[Change, ...]:
-    """Every row of both tables, and the events whose `n` sum to its `delta`.
+class Difference(Struct, frozen=True, kw_only=True):
+    """How each side is counted (KPI set and policy), and every row of both tables in the order of the second.
 
-    In the order of the second table; rows that only the first has come last.
+    Rows that only the first has come last.
     """
+
+    before: Counted
+    after: Counted
+    rows: tuple[Change, ...]
+
+
+def diff(conn: Session, from_as_of: date, from_position: int, to_as_of: date, to_position: int) -> Difference:
+    """Two tables side by side; in each row the events whose `n` sum to its `delta`."""
     found = conn.execute(DIFF, sides((from_as_of, from_position), (to_as_of, to_position))).fetchone()
     assert found is not None
-    ((from_set, before), (to_set, after)), figures, events = found
-    rows = list(kpi_sets()[to_set or DEFAULT_SET].rows)
-    rows += [row for row in kpi_sets()[from_set or DEFAULT_SET].rows if row.kpi not in after]
+    ((*from_counted, before), (*to_counted, after)), figures, events = found
+    one, other = how_counted(*from_counted), how_counted(*to_counted)
+    rows = list(kpi_sets()[other[0]].rows)
+    rows += [row for row in kpi_sets()[one[0]].rows if row.kpi not in after]
     both_know = min(from_position, to_position)
-    return tuple(
+    changes = tuple(
         _change(
             row,
             before.get(row.kpi),
@@ -79,6 +86,7 @@ def diff(
         )
         for row in rows
     )
+    return Difference(before=one, after=other, rows=changes)
 
 
 def _change(

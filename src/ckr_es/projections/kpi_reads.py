@@ -25,6 +25,8 @@ MOST_POINTS: Final = 1_500
 
 Step = Literal["day", "month", "quarter"]
 Figure = int | Decimal
+Counted = tuple[str, Policy]
+"""The KPI set and policy that count a year."""
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -58,11 +60,16 @@ def outlook(conn: Session, as_of: date, position: int) -> tuple[Table, tuple[For
     )
 
 
-def counted(conn: Session, as_of: date, position: int) -> tuple[str, Policy]:
+def counted(conn: Session, as_of: date, position: int) -> Counted:
     """The KPI set and policy that count the year of `as_of`, as known at `position`."""
-    found = conn.execute(COUNTED, {"year": as_of.year, "position": position}).fetchone()
-    kpi_set, policy = found or (DEFAULT_SET, {})
-    return kpi_set, msgspec.convert(policy, Policy)
+    return how_counted(
+        *(conn.execute(COUNTED, {"year": as_of.year, "position": position}).fetchone() or (None, {}))
+    )
+
+
+def how_counted(kpi_set: str | None, policy: Any) -> Counted:
+    """As a plan says it; the default where there is none."""
+    return kpi_set or DEFAULT_SET, msgspec.convert(policy or {}, Policy)
 
 
 def series(conn: Session, kpi: str, start: date, end: date, step: Step, position: int) -> list[Point]:
@@ -125,9 +132,9 @@ def _default() -> str:
 def _table(
     kpi_set: str | None, policy: Any, values: dict[str, int | float] | None, figures: dict[str, int]
 ) -> Table:
-    kpi_set = kpi_set or DEFAULT_SET
+    kpi_set, how = how_counted(kpi_set, policy)
     rows = (_row(row, (values or {}).get(row.kpi), figures.get(row.kpi)) for row in kpi_sets()[kpi_set].rows)
-    return Table(kpi_set=kpi_set, policy=msgspec.convert(policy or {}, Policy), rows=tuple(rows))
+    return Table(kpi_set=kpi_set, policy=how, rows=tuple(rows))
 
 
 def _row(row: Row, planned: int | float | None, n: int | None) -> dict[str, Any]:

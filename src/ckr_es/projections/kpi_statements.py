@@ -137,7 +137,7 @@ DIFF = (
             when c.n < 0 then 'removed' else 'added' end as kind
         from cause c join ckr.event e using (event_id)
     )
-    select (select jsonb_agg(jsonb_build_array(kpi_set, rows) order by side) from known), (
+    select (select jsonb_agg(jsonb_build_array(kpi_set, policy, rows) order by side) from known), (
         select coalesce(jsonb_object_agg(row_kpi, jsonb_build_array(before, after)), '{{}}')
         from (select row_kpi, sum(before) as before, sum(after) as after from posted group by row_kpi) f), (
         select coalesce(jsonb_object_agg(row_kpi, events), '{{}}') from (
