@@ -6,7 +6,18 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from api.centre import Centre, Client, application, cluster, file_all, firm, found, problem, ready_firm
+from api.centre import (
+    MARCH,
+    Centre,
+    Client,
+    application,
+    cluster,
+    file_all,
+    firm,
+    found,
+    problem,
+    ready_firm,
+)
 from psycopg import sql
 
 from ckr_es.audit.replay import Replayed, replay_decisions
@@ -41,6 +52,25 @@ def told(client: Client, case: str, **query: Any) -> dict[str, Any]:
 
 def by_condition(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {check["condition"]: check for check in answer["checks"]}
+
+
+def test_the_same_paper_again_counts_when_another_of_its_day_came_between(
+    operator: Client, organic: str
+) -> None:
+    """Of one day's answers and certificates the one recorded last counts, and the first one may be it again."""
+    who = ready_firm(operator, 40, organic)
+    case = operator.done("/cases", **application(who, organic))["id"]
+    papers: list[tuple[str, str, dict[str, Any]]] = [
+        ("E1", "not_checked", {"source": "look-up", "as_of": found()["as_of"], "result": "unavailable"}),
+        ("E1", "pass", found()),
+        ("E9", "fail", {"kind": "tax_certificate", "as_of": MARCH, "debt_kopecks": 100}),
+        ("E9", "pass", {"kind": "tax_certificate", "as_of": MARCH, "debt_kopecks": 0}),
+    ]
+    for condition, verdict, paper in papers:
+        kind = "registry-checks" if "result" in paper else "evidence"
+        assert len(operator.done(f"/participants/{who}/{kind}", **paper)["events"]) == 1
+        assert by_condition(told(operator, case))[condition]["verdict"] == verdict
+        assert operator.done(f"/participants/{who}/{kind}", **paper)["events"] == []
 
 
 def test_each_condition_is_told_with_its_rule_its_data_and_who_may_override(
