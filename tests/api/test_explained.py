@@ -89,6 +89,31 @@ def test_each_condition_is_told_with_its_rule_its_data_and_who_may_override(
     assert by_condition(answer)["E0"]["overridable_by"] == []
 
 
+def test_a_case_is_explained_as_of_a_day_no_further_than_it_is_shown(
+    operator: Client, auditor: Client, overridden: str
+) -> None:
+    path = f"/cases/{overridden}"
+    for page in (path, f"{path}/eligibility"):
+        problem(auditor.get(page, as_of="2021-03-09"), 404, "not-found")
+        assert auditor.read(page, as_of="2021-03-10")["decision"] is None
+        assert auditor.read(page, as_of="2021-03-11")["decision"] is not None
+
+
+def test_a_decision_is_not_corrected_to_before_the_declaration_it_rests_on(
+    operator: Client, organic: str
+) -> None:
+    who = ready_firm(operator, 41, organic)
+    declared = {"kind": "declaration", "covers": ["E6"], "as_of": "2021-03-11"}
+    operator.done(f"/participants/{who}/evidence", **declared)
+    path = f"/cases/{operator.done('/cases', **application(who, organic))['id']}"
+    decided = operator.done(f"{path}/eligibility-decision", decision="eligible", decided_on="2021-03-12")
+    moved = {"event_id": decided["events"][0]["event_id"], "reason": "x"}
+    for day, done in (("2021-03-10", False), ("2021-03-11", True)):
+        answer = operator.post(f"{path}/corrections", **moved, replacement={"decided_on": day})
+        assert answer.status_code == (200 if done else 409), answer.text
+    assert operator.read(path)["decision"]["decided_on"] == "2021-03-11"
+
+
 def test_earlier_support_is_a_note_and_stops_nobody(operator: Client, organic: str) -> None:
     who = ready_firm(operator, 2, organic)
     case = str(operator.done("/cases", **application(who, organic))["id"])

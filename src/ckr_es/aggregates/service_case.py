@@ -397,6 +397,9 @@ def check(case: ServiceCase | None, event: Happening) -> None:
                 raise Refused("not-complex", "Скоринг проводится только для комплексной услуги")
             scoring.confirm(event)
         case EligibilityDecided():
+            declared = max((c.inputs.get("declared_as_of") or "" for c in event.checks), default="")
+            if declared > event.decided_on.isoformat():
+                raise Refused("before-declaration", f"Решение раньше декларации ({declared})")
             if event.decision == "eligible" and case.opened.complex:
                 if case.scored is None:
                     raise Refused("not-scored", "Комплексная услуга без скоринга не предоставляется")
