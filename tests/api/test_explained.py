@@ -12,6 +12,7 @@ from api.centre import (
     Client,
     application,
     cluster,
+    complex_application,
     file_all,
     firm,
     found,
@@ -87,6 +88,22 @@ def test_each_condition_is_told_with_its_rule_its_data_and_who_may_override(
     assert "Лицензии в записи реестра: Производство пива; Л-1." in e4["explanation"]
     assert e4["inputs"]["okved_additional"] == ["11.05"]
     assert by_condition(answer)["E0"]["overridable_by"] == []
+
+
+def test_what_bars_a_decision_beside_the_conditions_is_told(operator: Client, organic: str) -> None:
+    who = ready_firm(operator, 42, organic)
+    case = str(operator.done("/cases", **complex_application(who, organic))["id"])
+    for path, body, code in (
+        ("scoring", {"scored_on": "2021-03-11", "score": 70, "conclusion": "x"}, "not-scored"),
+        ("cancellation", {"cancelled_on": "2021-03-11", "reason": "x"}, None),
+        ("", {}, "case-cancelled"),
+    ):
+        answer = told(operator, case)
+        assert {check["verdict"] for check in answer["checks"]} == {"pass"}
+        assert answer["decision_possible"] is (code is None)
+        assert (answer["obstacle"] or {}).get("code") == code
+        if path:
+            operator.done(f"/cases/{case}/{path}", **body)
 
 
 def test_a_case_is_explained_as_of_a_day_no_further_than_it_is_shown(
