@@ -24,7 +24,7 @@ from ckr_es.store.schema import migrate
 from ckr_es.store.settings import Settings
 
 CKR = (sys.executable, "-m", "ckr_es.cli", "registry")
-MEMBERS, EACH = 30, 1_500
+MEMBERS, EACH = 30, 6_000
 
 
 @pytest.fixture(scope="module")
