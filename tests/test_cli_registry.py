@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ckr_es.store.schema import migrate
 from ckr_es.store.settings import Settings
 
 CKR = (sys.executable, "-m", "ckr_es.cli", "registry")
-MEMBERS, EACH = 30, 1_500
+MEMBERS, EACH = 30, 6_000
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,7 @@ def test_a_load_that_is_killed_goes_on_where_it_was(home: Path, database: Databa
     again = said(home, "load", str(path))
     assert (again["id"], again["state"]) == (listed[0]["id"], "recorded")
     assert (again["records"], again["found"], again["absent"]) == (MEMBERS * EACH + 2, 2, 1)
+    assert datetime.fromisoformat(again["finished_at"]).isoformat() == again["finished_at"]
     assert again["kept"] == count(database, "select count(*) from registry.sme")
     _, alive = psutil.wait_procs(readers, 10)
     assert not alive, "a killed load leaves its readers behind"

@@ -104,6 +104,8 @@ EVERYTHING = [
         ([FIRM, JOINED, LEFT], JoinedCluster(cluster="organic", joined_on=date(2021, 8, 1))),
         ([FIRM, JOINED], JoinedCluster(cluster="digital", joined_on=date(2021, 2, 1))),
         ([FIRM, CHECKED], UNAVAILABLE),
+        ([FIRM, CHECKED, replace(UNAVAILABLE, source="look-up", as_of=CHECKED.as_of)], CHECKED),
+        ([FIRM, CERTIFICATE, replace(CERTIFICATE, debt_kopecks=1)], CERTIFICATE),
         ([FIRM, JOBS], replace(JOBS, jobs_created=2)),
         ([FIRM, JOBS, SALES, PRODUCT, FOLLOWED], replace(JOBS, quarter="2021-Q3")),
         ([FIRM, SALES], replace(SALES, amount_kopecks=0)),
@@ -114,6 +116,12 @@ EVERYTHING = [
 def test_what_is_decided_is_recorded_and_asked_twice_is_no_news(before: list[Any], event: Any) -> None:
     assert decide(given(KIND, *before), event) == (event,)
     asked_twice_is_no_news(KIND, before, lambda participant: decide(participant, event))
+
+
+def test_the_file_of_a_register_again_is_no_news_whatever_was_entered_since() -> None:
+    from_file = replace(CHECKED, via="snapshot", answer_sha256="ef" * 32)
+    entered = replace(ABSENT, source="look-up", as_of=CHECKED.as_of)
+    assert decide(given(KIND, FIRM, from_file, entered), from_file) == ()
 
 
 @pytest.mark.parametrize("event", [*EVERYTHING, LEFT], ids=lambda e: type(e).__name__)

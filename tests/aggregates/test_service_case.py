@@ -257,6 +257,14 @@ def test_no_act_is_older_than_the_decision() -> None:
     assert given(KIND, *SERVED).accept(**accepting(1, 5, accepted_on=DECIDED_ON))
 
 
+def test_a_decision_is_not_before_the_declaration_it_rests_on() -> None:
+    declared = replace(ELIGIBLE.checks[0], condition="E6", inputs={"declared_as_of": DECIDED_ON.isoformat()})
+    decided = replace(ELIGIBLE, checks=(*ELIGIBLE.checks, declared))
+    check(given(KIND, PLAIN, component(1)), decided)
+    with refused("before-declaration"):
+        check(given(KIND, PLAIN, component(1)), replace(decided, decided_on=date(2021, 3, 9)))
+
+
 @pytest.mark.parametrize("other", [{"service": "SVC.б"}, {"cluster": "digital"}])
 def test_an_act_repeats_the_service_and_cluster_of_the_case(other: dict[str, str]) -> None:
     with refused("act-differs"):

@@ -6,7 +6,19 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from api.centre import Centre, Client, application, cluster, file_all, firm, found, problem, ready_firm
+from api.centre import (
+    MARCH,
+    Centre,
+    Client,
+    application,
+    cluster,
+    complex_application,
+    file_all,
+    firm,
+    found,
+    problem,
+    ready_firm,
+)
 from psycopg import sql
 
 from ckr_es.audit.replay import Replayed, replay_decisions
@@ -43,6 +55,25 @@ def by_condition(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {check["condition"]: check for check in answer["checks"]}
 
 
+def test_the_same_paper_again_counts_when_another_of_its_day_came_between(
+    operator: Client, organic: str
+) -> None:
+    """Of one day's answers and certificates the one recorded last counts, and the first one may be it again."""
+    who = ready_firm(operator, 40, organic)
+    case = operator.done("/cases", **application(who, organic))["id"]
+    papers: list[tuple[str, str, dict[str, Any]]] = [
+        ("E1", "not_checked", {"source": "look-up", "as_of": found()["as_of"], "result": "unavailable"}),
+        ("E1", "pass", found()),
+        ("E9", "fail", {"kind": "tax_certificate", "as_of": MARCH, "debt_kopecks": 100}),
+        ("E9", "pass", {"kind": "tax_certificate", "as_of": MARCH, "debt_kopecks": 0}),
+    ]
+    for condition, verdict, paper in papers:
+        kind = "registry-checks" if "result" in paper else "evidence"
+        assert len(operator.done(f"/participants/{who}/{kind}", **paper)["events"]) == 1
+        assert by_condition(told(operator, case))[condition]["verdict"] == verdict
+        assert operator.done(f"/participants/{who}/{kind}", **paper)["events"] == []
+
+
 def test_each_condition_is_told_with_its_rule_its_data_and_who_may_override(
     auditor: Client, overridden: str
 ) -> None:
@@ -57,6 +88,47 @@ def test_each_condition_is_told_with_its_rule_its_data_and_who_may_override(
     assert "Лицензии в записи реестра: Производство пива; Л-1." in e4["explanation"]
     assert e4["inputs"]["okved_additional"] == ["11.05"]
     assert by_condition(answer)["E0"]["overridable_by"] == []
+
+
+def test_what_bars_a_decision_beside_the_conditions_is_told(operator: Client, organic: str) -> None:
+    who = ready_firm(operator, 42, organic)
+    case = str(operator.done("/cases", **complex_application(who, organic))["id"])
+    for path, body, code in (
+        ("scoring", {"scored_on": "2021-03-11", "score": 70, "conclusion": "x"}, "not-scored"),
+        ("cancellation", {"cancelled_on": "2021-03-11", "reason": "x"}, None),
+        ("", {}, "case-cancelled"),
+    ):
+        answer = told(operator, case)
+        assert {check["verdict"] for check in answer["checks"]} == {"pass"}
+        assert answer["decision_possible"] is (code is None)
+        assert (answer["obstacle"] or {}).get("code") == code
+        if path:
+            operator.done(f"/cases/{case}/{path}", **body)
+
+
+def test_a_case_is_explained_as_of_a_day_no_further_than_it_is_shown(
+    operator: Client, auditor: Client, overridden: str
+) -> None:
+    path = f"/cases/{overridden}"
+    for page in (path, f"{path}/eligibility"):
+        problem(auditor.get(page, as_of="2021-03-09"), 404, "not-found")
+        assert auditor.read(page, as_of="2021-03-10")["decision"] is None
+        assert auditor.read(page, as_of="2021-03-11")["decision"] is not None
+
+
+def test_a_decision_is_not_corrected_to_before_the_declaration_it_rests_on(
+    operator: Client, organic: str
+) -> None:
+    who = ready_firm(operator, 41, organic)
+    declared = {"kind": "declaration", "covers": ["E6"], "as_of": "2021-03-11"}
+    operator.done(f"/participants/{who}/evidence", **declared)
+    path = f"/cases/{operator.done('/cases', **application(who, organic))['id']}"
+    decided = operator.done(f"{path}/eligibility-decision", decision="eligible", decided_on="2021-03-12")
+    moved = {"event_id": decided["events"][0]["event_id"], "reason": "x"}
+    for day, done in (("2021-03-10", False), ("2021-03-11", True)):
+        answer = operator.post(f"{path}/corrections", **moved, replacement={"decided_on": day})
+        assert answer.status_code == (200 if done else 409), answer.text
+    assert operator.read(path)["decision"]["decided_on"] == "2021-03-11"
 
 
 def test_earlier_support_is_a_note_and_stops_nobody(operator: Client, organic: str) -> None:

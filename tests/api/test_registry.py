@@ -95,6 +95,22 @@ def test_a_bad_file_is_refused_with_member_and_line_and_records_nothing(
     assert centre.kept() == before
 
 
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", ""])
+def test_a_file_is_taken_whatever_the_client_calls_it(
+    operator: Client, who: list[str], march: bytes, kind: str
+) -> None:
+    told = send(operator, SME, march, **{"Content-Type": kind})
+    assert (told.status_code, told.json()["state"]) in ((200, "recorded"), (201, "recorded"))
+
+
+def test_an_error_does_not_name_the_file_as_it_lies_with_us(operator: Client, who: list[str]) -> None:
+    bad = problem(
+        send(operator, SME, xml([sme(Sme(inn=firm_inn(1)), date(2999, 2, 1))])), 422, "date-in-future"
+    )
+    assert bad["errors"][0]["pointer"] == "/файл/2"
+    assert "«файл»" in problem(send(operator, SME, b"PK\x03\x04"), 422, "archive-damaged")["detail"]
+
+
 def test_who_does_not_wait_is_told_where_to_look(
     operator: Client, auditor: Client, who: list[str], tmp_path: Path
 ) -> None:
@@ -131,7 +147,8 @@ def test_what_is_no_file_is_refused_before_it_is_taken(
     problem(send(centre.nobody, SME, march), 401, "key-required")
     problem(send(auditor, SME, march), 403, "role-not-allowed")
     problem(send(centre.client("operator", "organic"), SME, march), 403, "cluster-key")
-    problem(send(operator, SME, march, **{"Content-Type": "application/json"}), 415, "register-file-required")
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    problem(send(operator, SME, march, **form), 415, "register-file-required")
     problem(send(operator, SME, march, **{"Idempotency-Key": ""}), 400, "idempotency-key-required")
     problem(send(operator, f"{SME}?region=abc", march), 422, "query-invalid")
     problem(send(operator, f"{SUPPORT}?region=24", march), 422, "unknown-query")

@@ -637,7 +637,8 @@ def test_any_condition_that_does_not_pass_forbids_eligible_and_allows_a_refusal(
 @pytest.mark.parametrize("verdict", get_args(Verdict))
 @pytest.mark.parametrize("role", ["operator", "manager", "auditor", "analyst", "admin", ""])
 def test_who_may_override_what(condition: str, verdict: Verdict, role: str) -> None:
-    allowed = (verdict == "review" and role in ("operator", "manager")) or (
+    nobody = condition in ("E0", "E1", "E2", "E3", "E9")
+    allowed = (verdict == "review" and not nobody and role in ("operator", "manager")) or (
         verdict == "fail" and condition in ("E4", "E7") and role == "manager"
     )
     got = outcome("eligible", file_with(**{condition: verdict}), [override(condition)], role)

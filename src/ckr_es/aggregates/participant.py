@@ -4,6 +4,8 @@ An entrepreneur is a natural person: name, INN, OGRNIP and contacts lie in the i
 only the commitment to them (architecture, section 4).
 """
 
+from collections import deque
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal, TypeVar, assert_never
 from uuid import UUID
@@ -249,7 +251,7 @@ class Participant(Struct, frozen=True, kw_only=True):
     commitment: str | None
     checks: tuple[RegistryCheck, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    documents: frozenset[EvidenceFiled] = frozenset()
+    documents: tuple[EvidenceFiled, ...] = ()
     memberships: tuple[Membership, ...] = ()
     joined: frozenset[JoinedCluster] = frozenset()
     left: frozenset[LeftCluster] = frozenset()
@@ -264,6 +266,7 @@ class Participant(Struct, frozen=True, kw_only=True):
 
 
 Report = TypeVar("Report", JobsReported, SalesReported)
+Recorded = TypeVar("Recorded", bound=Happening)
 
 
 def decide(participant: Participant | None, event: Happening) -> tuple[Happening, ...]:
@@ -334,22 +337,19 @@ def _stands(participant: Participant, event: Happening) -> bool:
                 and event.ogrn in (None, participant.ogrn)
             )
         case RegistryChecked():
-            return event == next(
-                (
-                    c
-                    for c in reversed(participant.checked)
-                    if (c.as_of, c.source) == (event.as_of, event.source)
-                ),
-                None,
+            # Of one day the answer recorded last counts. A register's file again is no news, what was entered since is.
+            return event == _last(
+                c
+                for c in participant.checked
+                if c.as_of == event.as_of and (event.via == "entry" or c.source == event.source)
             )
         case SupportChecked():
-            return event == next(
-                (
-                    c
-                    for c in reversed(participant.support_checked)
-                    if (c.as_of, c.source) == (event.as_of, event.source)
-                ),
-                None,
+            return event == _last(
+                c for c in participant.support_checked if (c.as_of, c.source) == (event.as_of, event.source)
+            )
+        case EvidenceFiled(kind="tax_certificate"):
+            return event == _last(
+                e for e in participant.documents if (e.kind, e.as_of) == (event.kind, event.as_of)
             )
         case EvidenceFiled():
             return event in participant.documents
@@ -372,7 +372,11 @@ def _stands(participant: Participant, event: Happening) -> bool:
 
 
 def _latest(reports: tuple[Report, ...], label: str) -> Report | None:
-    return next((report for report in reversed(reports) if report.quarter == label), None)
+    return _last(report for report in reports if report.quarter == label)
+
+
+def _last(recorded: Iterable[Recorded]) -> Recorded | None:
+    return next(iter(deque(recorded, maxlen=1)), None)
 
 
 def _vaulted(kind: PartyKind, event: Registered | IdentityChanged) -> None:
@@ -452,7 +456,7 @@ def evolve(participant: Participant | None, event: Happening, event_id: UUID) ->
                 debt_kopecks=event.debt_kopecks,
                 covers=event.covers or (),
             )
-            return replace(p, evidence=(*p.evidence, filed), documents=p.documents | {event})
+            return replace(p, evidence=(*p.evidence, filed), documents=(*p.documents, event))
         case JoinedCluster():
             joined = Membership(event_id=event_id, cluster=event.cluster, joined_on=event.joined_on)
             return replace(p, memberships=(*p.memberships, joined), joined=p.joined | {event})

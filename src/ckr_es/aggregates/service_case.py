@@ -205,6 +205,16 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
             raise Refused("not-eligible", "По делу нет решения о соответствии условиям")
         return self.decided
 
+    def examinable(self, decided_on: date) -> None:
+        """Refused where no verdicts would make the case eligible on that day: cancelled, or complex and not scored."""
+        if self.cancelled is not None:
+            raise Refused("case-cancelled", f"Дело отменено {self.cancelled.cancelled_on}")
+        if self.opened.complex:
+            if self.scored is None:
+                raise Refused("not-scored", "Комплексная услуга без скоринга не предоставляется")
+            if self.scored.scored_on > decided_on:
+                raise Refused("not-scored", f"Скоринг проведён {self.scored.scored_on}, после решения")
+
     def add_component(
         self,
         *,
@@ -397,11 +407,11 @@ def check(case: ServiceCase | None, event: Happening) -> None:
                 raise Refused("not-complex", "Скоринг проводится только для комплексной услуги")
             scoring.confirm(event)
         case EligibilityDecided():
-            if event.decision == "eligible" and case.opened.complex:
-                if case.scored is None:
-                    raise Refused("not-scored", "Комплексная услуга без скоринга не предоставляется")
-                if case.scored.scored_on > event.decided_on:
-                    raise Refused("not-scored", f"Скоринг проведён {case.scored.scored_on}, после решения")
+            declared = max((c.inputs.get("declared_as_of") or "" for c in event.checks), default="")
+            if declared > event.decided_on.isoformat():
+                raise Refused("before-declaration", f"Решение раньше декларации ({declared})")
+            if event.decision == "eligible":
+                case.examinable(event.decided_on)
             first = min((act.accepted_on for act in case.accepted), default=None)
             if first is not None and (event.decision == "refused" or first < event.decided_on):
                 raise Refused("already-served", f"По делу уже приняты услуги (первый акт {first})")

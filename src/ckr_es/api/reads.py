@@ -131,10 +131,10 @@ class Reader:
         return Response(body, headers={"ETag": f'"{streams.version(id)}"'})
 
     def eligibility(self, id: UUID, when: Travel) -> dict[str, Any]:
-        """The ten verdicts for the case as if it were decided on `as_of`."""
+        """The ten verdicts for the case as if it were decided on `as_of`; 404 before its application."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        state = streams.state(service_case.KIND, id)
+        state = _as_of(service_case.KIND, streams.history(id), moment.as_of)
         if state is None or not self._visible(state, None):
             raise Unknown("not-found", "Дело не найдено")
         who = state.opened.participant_id

@@ -125,9 +125,9 @@ async def _loaded(
     region: str | None,
     late_reason: str | None,
 ) -> Response[Any]:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media not in MEDIA:
-        raise BadRequest("register-file-required", f"Тело запроса — сам файл: {', '.join(MEDIA)}", 415)
+    # The file says itself what it is; clients label it as they label everything. A form is not the file.
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise BadRequest("register-file-required", "Тело запроса — сам файл, а не форма с ним", 415)
     key = command_key(request, idempotency_key)
     state, caller = request.app.state, request.state.caller
     spooled = await state.spool.take(request)

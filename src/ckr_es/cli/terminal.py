@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import rich_click as click
@@ -29,7 +30,12 @@ Progress = Callable[[float, float, str], None]
 
 
 def put_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+    print(json.dumps(value, ensure_ascii=False, default=_plain), flush=True)
+
+
+def _plain(value: object) -> str:
+    """Days and instants as the API writes them."""
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def note(text: str) -> None:

@@ -57,13 +57,17 @@ class Source(Struct, frozen=True, kw_only=True):
     size: int
 
     @classmethod
-    def open(cls, path: Path) -> "Source":
-        """Raises Invalid for what is no register's file, or could do harm when unpacked."""
+    def open(cls, path: Path, name: str | None = None) -> "Source":
+        """Raises Invalid for what is no register's file, or could do harm when unpacked.
+
+        `name` is what errors call a file that is not called so by whoever gave it.
+        """
         path = Path(path)
+        name = name or path.name
         try:
-            return _folder(path) if path.is_dir() else _file(path)
+            return _folder(path) if path.is_dir() else _file(path, name)
         except OSError as error:
-            raise refused("file-unreadable", f"«{path.name}» не читается") from error
+            raise refused("file-unreadable", f"«{name}» не читается") from error
 
     @property
     def unpacked(self) -> int:
@@ -73,7 +77,7 @@ class Source(Struct, frozen=True, kw_only=True):
     def opened(self) -> Iterator[Callable[[Member], IO[bytes]]]:
         """What opens the bytes of a member; the directory of an archive is read once."""
         if self.kind == "zip":
-            with _unzipped(self.path) as archive:
+            with _unzipped(self.path, self.path.name) as archive:
                 yield lambda member: _begun(archive, member)
         elif self.kind == "xml":
             yield lambda _: self.path.open("rb")
@@ -99,19 +103,19 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _file(path: Path) -> Source:
+def _file(path: Path, name: str) -> Source:
     if not path.is_file():
-        raise refused("file-not-found", f"Нет файла «{path.name}»")
+        raise refused("file-not-found", f"Нет файла «{name}»")
     with path.open("rb") as file:
         start = file.read(4)
     size = path.stat().st_size
     if start[:2] == b"PK":
-        members = _directory(path)
+        members = _directory(path, name)
         return Source(path=path, kind="zip", members=members, sha256=_digest(path), size=size)
     if not start.startswith((b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise refused("file-unknown", f"«{path.name}» — не ZIP и не XML")
-    _named(path.name)
-    return Source(path=path, kind="xml", members=(Member(path.name, size),), sha256=_digest(path), size=size)
+        raise refused("file-unknown", f"«{name}» — не ZIP и не XML")
+    _named(name)
+    return Source(path=path, kind="xml", members=(Member(name, size),), sha256=_digest(path), size=size)
 
 
 def _folder(path: Path) -> Source:
@@ -138,12 +142,12 @@ class _Sparing(io.FileIO):
 
 
 @contextmanager
-def _unzipped(path: Path) -> Iterator[zipfile.ZipFile]:
+def _unzipped(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
     with _Sparing(path) as file:
         try:
             archive = zipfile.ZipFile(file)
         except DAMAGE as error:
-            detail = f"Архив «{path.name}» обрезан или повреждён: нет оглавления"
+            detail = f"Архив «{name}» обрезан или повреждён: нет оглавления"
             raise refused("archive-damaged", detail) from error
         with archive:
             yield archive
@@ -156,8 +160,8 @@ def _begun(archive: zipfile.ZipFile, member: Member) -> IO[bytes]:
         raise damaged(member.name) from error
 
 
-def _directory(path: Path) -> tuple[Member, ...]:
-    with _unzipped(path) as archive:
+def _directory(path: Path, name: str) -> tuple[Member, ...]:
+    with _unzipped(path, name) as archive:
         entries = archive.infolist()
         directory_at = archive.start_dir
     if not entries:

@@ -22,6 +22,7 @@ Conn = Connection[Any]
 REGION: Final = "24"  # Красноярский край
 ROWS: Final = 5_000  # rows put in at once
 PAUSE: Final = 1.0  # seconds that what was read waits for more
+UPLOADED: Final = "файл"  # one that came without its name
 DIED: Final = "reader-died"  # the reading was killed: that says nothing against the file
 
 TITLES: Final[dict[Register, str]] = {
@@ -62,7 +63,7 @@ def load(tracking: ServiceTracking, order: Order, watch: Watch) -> Snapshot:
     Raises Invalid for a file that is no good (nothing is recorded), Refused when the rules do not allow it now (what
     was read stays), Stopped.
     """
-    source = Source.open(order.path)
+    source = Source.open(order.path, order.file_name or UPLOADED)
     register = reading.register_of(source)
     if order.register not in (None, register):
         raise refused("register-wrong-kind", f"В файле другой реестр: {TITLES[register]}")

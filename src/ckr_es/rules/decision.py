@@ -13,6 +13,8 @@ from ckr_es.rules.verdicts import Verdict
 Decision = Literal["eligible", "refused"]
 ROLES: Final = ("operator", "manager")
 FAILS_OVERRIDABLE: Final[frozenset[Condition]] = frozenset({"E4", "E7"})
+# What a look-up service says of them is a review as well, and still only the register itself settles it.
+REVIEWS_OVERRIDABLE: Final[frozenset[Condition]] = frozenset({"E4", "E5", "E6", "E7", "E8"})
 
 
 class Override(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +60,7 @@ def decide(decision: Decision, checks: Sequence[Check], overrides: Sequence[Over
 def overridable_by(condition: Condition, verdict: Verdict) -> tuple[str, ...]:
     """The roles that may decide this verdict away; nobody may where it is not_checked."""
     match verdict:
-        case "review":
+        case "review" if condition in REVIEWS_OVERRIDABLE:
             return ROLES
         case "fail" if condition in FAILS_OVERRIDABLE:
             return ("manager",)

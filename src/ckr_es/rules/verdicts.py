@@ -92,7 +92,8 @@ def judge(condition: Condition, inputs: Inputs, rules: RuleSet) -> Judged:
         return _taxes(inputs)
     judged = _on_registry(condition, inputs, rules)
     if inputs.get("via") in HINTS and judged.verdict in ("pass", "fail"):
-        hint = f"{judged.explanation} Справочный сервис прав не подтверждает: нужно решение человека."
+        needed = "нужна запись самого реестра или, где оно допустимо, решение человека"
+        hint = f"{judged.explanation} Справочный сервис прав не подтверждает: {needed}."
         return Judged("review", hint, judged.rests_on)
     return judged
 
