@@ -36,6 +36,7 @@ STEPS = {
     "label": "2019-Q1",
     "year": "2021",
     "kpi": "services",
+    "kpi_set": "2023",
     "asset": "start.js",
     "version": "2021.1",
     "path": "x",

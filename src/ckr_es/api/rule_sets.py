@@ -46,9 +46,9 @@ class KpiSetController(Controller):
         """Every KPI table there is; the plan of a year names the one that counts it."""
         return {"items": list(kpi_sets.kpi_sets().values())}
 
-    @get("/{id:str}", sync_to_thread=False, **roles(READ_FIGURES))
-    def show(self, id: FromPath[str]) -> kpi_sets.KpiSet:
+    @get("/{kpi_set:str}", sync_to_thread=False, **roles(READ_FIGURES))
+    def show(self, kpi_set: FromPath[str]) -> kpi_sets.KpiSet:
         """One table: its rows, and which ledger lines each sums under the default policy."""
-        if (found := kpi_sets.kpi_sets().get(id)) is None:
-            raise Unknown("not-found", f"Нет набора показателей «{id}»")
+        if (found := kpi_sets.kpi_sets().get(kpi_set)) is None:
+            raise Unknown("not-found", f"Нет набора показателей «{kpi_set}»")
         return found
