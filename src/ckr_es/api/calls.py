@@ -1,0 +1,62 @@
+"""The commands of the contract as a table, made of the routes themselves: an import calls what HTTP calls."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from litestar import Controller
+from litestar.handlers import HTTPRouteHandler
+
+from ckr_es.api.cases import CaseController
+from ckr_es.api.clusters import ClusterController
+from ckr_es.api.participants import ParticipantController
+from ckr_es.api.plans import PlanController
+from ckr_es.application import Answer
+from ckr_es.imports.contract import Call, Contract, Do
+
+CONTROLLERS: Final[tuple[type[Controller], ...]] = (
+    ClusterController,
+    ParticipantController,
+    CaseController,
+    PlanController,
+)
+# What a route of an import may need. Asking a register is no fact that a file could hold.
+NEEDED: Final = frozenset({"data", "asked", "tracking"})
+
+
+def contract() -> Contract:
+    """Every command that says all in its path and body."""
+    return Contract([call for controller in CONTROLLERS for call in _calls(controller)])
+
+
+def _calls(controller: type[Controller]) -> list[Call]:
+    calls = []
+    base = str(vars(controller)["path"])
+    for handler in vars(controller).values():
+        if not isinstance(handler, HTTPRouteHandler):
+            continue
+        parameters = handler.parsed_fn_signature.parameters
+        (path,) = handler.paths
+        template = _template(f"{base}/{path}")
+        steps = {step[0] for step in template if isinstance(step, tuple)}
+        if set(parameters) == NEEDED | steps:
+            (method,) = handler.http_methods
+            do = _do(handler.fn, controller)
+            calls.append(Call(str(method), template, handler.opt["roles"], parameters["data"].annotation, do))
+    return calls
+
+
+def _template(path: str) -> tuple[str | tuple[str, str], ...]:
+    steps: list[str | tuple[str, str]] = []
+    for part in filter(None, path.split("/")):
+        name, _, kind = part.strip("{}").partition(":")
+        steps.append((name, kind) if part.startswith("{") else part)
+    return tuple(steps)
+
+
+def _do(route: Callable[..., Any], controller: type[Controller]) -> Do:
+    def do(tracking: Any, request: Any, steps: dict[str, Any], body: Any) -> Answer:
+        said = route(controller, data=body, asked=request, tracking=tracking, **steps)
+        replayed = "Idempotent-Replayed" in said.headers
+        return Answer(status=said.status_code, receipt=said.content, replayed=replayed)
+
+    return do
