@@ -239,10 +239,10 @@ class Reader:
 
     # figures
 
-    def table(self, when: Travel) -> Response[Any]:
+    def table(self, when: Travel, cluster: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
         with self._pool.connection() as conn:
-            table = kpi_reads.table(conn, moment.as_of, moment.position)
+            table = kpi_reads.table(conn, moment.as_of, moment.position, cluster)
         return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": table.rows})
 
     def snapshot(self, as_of: date, position: int) -> Snapshot:
@@ -253,10 +253,10 @@ class Reader:
         rows = msgspec.json.decode(_ENCODER.encode(table.rows), type=tuple[dict[str, Any], ...])
         return Snapshot(known_position=position, kpi_set=table.kpi_set, policy=table.policy, table=rows)
 
-    def outlook(self, when: Travel) -> Response[Any]:
+    def outlook(self, when: Travel, cluster: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
         with self._pool.connection() as conn:
-            table, forecasts = kpi_reads.outlook(conn, moment.as_of, moment.position)
+            table, forecasts = kpi_reads.outlook(conn, moment.as_of, moment.position, cluster)
         rows = [row | msgspec.structs.asdict(f) for row, f in zip(table.rows, forecasts, strict=True)]
         return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": rows})
 
@@ -285,23 +285,34 @@ class Reader:
         return _figures({"meta": moment.meta(kpi_set, policy), "kpi": kpi, "counted": False, **page})
 
     def diff(
-        self, when: Travel, to_as_of: date | None, to_position: int | None, to_known_at: str | None
+        self,
+        when: Travel,
+        to_as_of: date | None,
+        to_position: int | None,
+        to_known_at: str | None,
+        cluster: str | None,
     ) -> Response[Any]:
         start = self._moment(when, "kpi")
         to = Travel(to_as_of or when.as_of, instant(to_known_at, "to_known_at"), to_position, None)
         end = self._moment(to, "kpi")
         with self._pool.connection() as conn:
-            found = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position)
+            found = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position, cluster)
         sides = {"meta": start.meta(*found.before), "to": end.meta(*found.after)}
         return _figures({**sides, "rows": found.rows})
 
     def series(
-        self, when: Travel, kpi: str, start: date, end: date, step: Literal["day", "month", "quarter"]
+        self,
+        when: Travel,
+        kpi: str,
+        start: date,
+        end: date,
+        step: Literal["day", "month", "quarter"],
+        cluster: str | None,
     ) -> Response[Any]:
         moment = self._moment(when, "kpi")
         with self._pool.connection() as conn:
             counted = kpi_reads.counted(conn, end, moment.position)
-            points = kpi_reads.series(conn, kpi, start, end, step, moment.position)
+            points = kpi_reads.series(conn, kpi, start, end, step, moment.position, cluster)
         return _figures({"meta": moment.meta(*counted), "kpi": kpi, "step": step, "points": points})
 
     # reporting periods
