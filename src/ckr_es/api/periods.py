@@ -20,8 +20,11 @@ Label = FromPath[str]
 
 
 class Closing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`deviations`: why a figure is not the planned one, by KPI."""
+
     approved_by: Text
     note: Text | None = None
+    deviations: dict[str, Text] = {}
 
 
 class Reopening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +42,13 @@ class PeriodController(Controller):
         """Pins the table, the position, the KPI set, the policy and the ledger's root."""
         return answered(
             close_period(
-                tracking, asked, label, approved_by=data.approved_by, note=data.note, table=reading.snapshot
+                tracking,
+                asked,
+                label,
+                approved_by=data.approved_by,
+                note=data.note,
+                deviations=data.deviations,
+                table=reading.snapshot,
             )
         )
 
