@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ckr_es.aggregates.facts import Fact, History
-from ckr_es.rules import Forbidden, Invalid, Problem, Refused
+from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import period
 from ckr_es.rules.kpi_sets import Policy
 from ckr_es.rules.validation import escape
@@ -65,6 +65,15 @@ class ReportingPeriod(Struct, frozen=True, kw_only=True):
     @property
     def submitted(self) -> Closed | None:
         return self.closings[-1] if self.closings else None
+
+    def closed_as(self, label: str, version: int | None) -> Closed:
+        """The closing of that number, or the latest; Unknown("version-unknown"), Unknown("not-closed")."""
+        found = [closed for closed in self.closings if version in (None, closed.version)]
+        if not found and version is None:
+            raise Unknown("not-closed", f"Период {label} не закрывали")
+        if not found:
+            raise Unknown("version-unknown", f"У периода {label} нет версии {version}")
+        return found[-1]
 
 
 def may_close(state: ReportingPeriod | None, label: str, today: date) -> int:
