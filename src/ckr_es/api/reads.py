@@ -304,7 +304,6 @@ class Reader:
 
     def restatement(self, label: str, when: Travel, version: int | None) -> Response[Any]:
         """`from` is what was submitted (pinned in the log), `to` the same day as known now."""
-        calendar.period(label)
         moment = self._moment(when, "kpi")
         submitted = self._known_period(label, moment).closed_as(label, version)
         with self._pool.connection() as conn:

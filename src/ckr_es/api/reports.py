@@ -109,12 +109,13 @@ def _report(
 
 
 def _answered(report: AnyReport, form: Form, *, lasting: bool) -> Response[bytes]:
-    if not _TURN.acquire(timeout=_PATIENCE):
+    if form != "json" and not _TURN.acquire(timeout=_PATIENCE):
         raise Overloaded
     try:
         content = forms.rendered(report, form)
     finally:
-        _TURN.release()
+        if form != "json":
+            _TURN.release()
     headers = {"Content-Disposition": f'attachment; filename="{forms.file_name(report, form)}"'}
     if lasting:
         headers["ETag"] = f'"{report.digest}"'

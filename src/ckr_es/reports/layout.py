@@ -268,7 +268,7 @@ def _services(services: Services, label: str) -> Table:
             NO,
             Column("Дата акта", 21, "date"),
             Column("№ акта", 22),
-            Column("Получатель", 50),
+            Column("Получатель", 58),
             Column("ИНН", 24),
             Column("Кластер", 24),
             Column("Вид услуги", 18),

@@ -54,8 +54,8 @@ def kpi(table: Iterable[Mapping[str, Any]], deviations: Mapping[str, str]) -> tu
         KpiRow(
             no=row["no"],
             kpi=row["kpi"],
-            title=row["title"],
-            unit=row["unit"],
+            title=row.get("title", row["kpi"]),
+            unit=row.get("unit", "unit"),
             plan=exact(row["plan"]),
             actual=exact(row["actual"]),
             percent=exact(row["percent"]),

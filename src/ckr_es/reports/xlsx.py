@@ -7,6 +7,7 @@ version nor the machine shows. Texts stay texts, whatever they begin with.
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
+from math import ceil
 from typing import Final
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -26,7 +27,9 @@ _OPTIONS: Final = {
 }
 _EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001  # the document's own property has no zone
 _A4: Final = 9
+_LINE, _HIGHEST = 13, 409  # points of a line, and of the highest row there may be
 _CHARACTERS: Final = 0.62  # of a column's width to a millimetre of a printed one
+_UNIX: Final = 3
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _BREAKS: Final = {0xAD: None, 0x2060: None}  # where a printed title may be parted, and where not
 _LONGEST: Final = 32_767  # characters of a cell
@@ -46,6 +49,7 @@ class _Formats:
         )
         self.text = book.add_format({**edged, "text_wrap": True})
         self.right = book.add_format({**edged, "align": "right"})
+        self.ordinal = book.add_format({**edged, "align": "center"})
         self.day = book.add_format({**edged, "num_format": "dd.mm.yyyy", "align": "center"})
         self.figures = [
             book.add_format({**edged, "num_format": pattern}) for pattern in ("#,##0", "#,##0.0", "#,##0.00")
@@ -102,12 +106,24 @@ def _table(sheet: Worksheet, table: Table, formats: _Formats) -> None:
     for at, column in enumerate(table.columns):
         sheet.set_column(at, at, column.share * _CHARACTERS)
         sheet.write_string(1, at, column.title.translate(_BREAKS), formats.head)
+    _fit(sheet, 1, [(column, column.title.translate(_BREAKS)) for column in table.columns])
     for row, cells in enumerate(table.rows, 2):
+        _fit(sheet, row, list(zip(table.columns, cells, strict=True)))
         for at, (column, cell) in enumerate(zip(table.columns, cells, strict=True)):
             _cell(sheet, row, at, column, cell, formats)
     if table.rows:
         sheet.autofilter(1, 0, len(table.rows) + 1, len(table.columns) - 1)
     sheet.write_string(len(table.rows) + 3, 0, table.total, formats.title)
+
+
+def _fit(sheet: Worksheet, row: int, cells: list[tuple[Column, Cell]]) -> None:
+    """A height for wrapped texts: not every program works it out when it opens the file."""
+    lines = max(
+        ceil(0.8 * len(cell) / (column.share * _CHARACTERS)) if isinstance(cell, str) else 1
+        for column, cell in cells
+    )
+    if lines > 1:
+        sheet.set_row(row, min(_LINE * lines + 2, _HIGHEST))
 
 
 def _cell(sheet: Worksheet, row: int, at: int, column: Column, cell: Cell, formats: _Formats) -> None:
@@ -120,7 +136,9 @@ def _cell(sheet: Worksheet, row: int, at: int, column: Column, cell: Cell, forma
         case Decimal():
             sheet.write_number(row, at, float(cell), formats.figures[column.digits])
         case int():
-            sheet.write_number(row, at, cell, formats.figures[0])
+            sheet.write_number(
+                row, at, cell, formats.figures[0] if column.kind == "number" else formats.ordinal
+            )
         case date():
             sheet.write_datetime(row, at, datetime(cell.year, cell.month, cell.day), formats.day)  # noqa: DTZ001
 
@@ -130,6 +148,6 @@ def _packed(file: BytesIO) -> bytes:
     with ZipFile(file) as written, ZipFile(packed, "w", ZIP_STORED) as stored:
         for name in written.namelist():
             info = ZipInfo(name, _ZIP_EPOCH)
-            info.create_system = 0
+            info.create_system, info.external_attr = _UNIX, 0o644 << 16
             stored.writestr(info, written.read(name))
     return packed.getvalue()
