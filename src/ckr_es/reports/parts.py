@@ -84,8 +84,12 @@ def year(conn: Session, as_of: date, position: int, policy: Policy) -> Year:
     acts: list[Served] = []
     for case_id, fact_ids in facts.items():
         of_case = sorted(_acts(case_id, said[case_id], fact_ids))
-        ends = [one.position for one in of_case if one.accepted_on == completed.get(case_id)]
-        acts += (one._replace(n=_counts(one, policy, ends[-1:])) for one in of_case)
+        ended_on = completed.get(case_id)
+        # Between a correction and the completion that follows from it, no act may be of the day of the completion.
+        ends = [one for one in of_case if ended_on and one.accepted_on <= ended_on] or of_case[:1]
+        acts += (
+            one._replace(n=_counts(one, policy, ended_on is not None and one is ends[-1])) for one in of_case
+        )
     return Year(sorted(acts), {who: fold(participant.KIND, _entries(said[who])) for who in served})
 
 
@@ -113,11 +117,11 @@ def _acts(case_id: UUID, said: list[Record], fact_ids: list[UUID]) -> Iterator[S
         yield Served(event.accepted_on, positions[fact_id], event.participant_id, act, 1)
 
 
-def _counts(one: Served, policy: Policy, ends: list[int]) -> int:
+def _counts(one: Served, policy: Policy, ends: bool) -> int:
     """As `rules.kpi_sets.measures`: a complex service counts as its acts, once (by the act that ends it), or not."""
     match policy.complex_in_services:
         case "once" if one.act.complex:
-            return int(one.position in ends)
+            return int(ends)
         case "none" if one.act.complex:
             return 0
     return 1
