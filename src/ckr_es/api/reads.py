@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -25,6 +25,8 @@ from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads, timeline
 from ckr_es.projections.follower import await_position
 from ckr_es.projections.projection import reached
+from ckr_es.reports import making
+from ckr_es.reports.report import Part, Report, Restatement
 from ckr_es.rules import Invalid, Problem, Unknown, calendar
 from ckr_es.rules.values import Code
 from ckr_es.store import log
@@ -332,12 +334,10 @@ class Reader:
         tables = [msgspec.to_builtins(closing) for closing in state.closings]
         return {"meta": moment.meta(), **self._submitted(label, state), "closings": tables}
 
-    def restatement(self, label: str, when: Travel) -> Response[Any]:
+    def restatement(self, label: str, when: Travel, version: int | None) -> Response[Any]:
         """`from` is what was submitted (pinned in the log), `to` the same day as known now."""
         moment = self._moment(when, "kpi")
-        submitted = self._known_period(label, moment).submitted
-        if submitted is None:
-            raise Unknown("not-closed", f"Период {label} не закрывали")
+        submitted = self._known_period(label, moment).closed_as(label, version)
         with self._pool.connection() as conn:
             found = kpi_changes.diff(
                 conn, submitted.as_of, submitted.known_position, submitted.as_of, moment.position
@@ -351,6 +351,18 @@ class Reader:
                 "rows": found.rows,
             }
         )
+
+    def report(
+        self, label: str, when: Travel, version: int | None, draft: bool, parts: Collection[Part]
+    ) -> Report:
+        moment = self._moment(when)
+        with self._pool.connection() as conn:
+            return making.report(conn, label, moment.position, version=version, draft=draft, parts=parts)
+
+    def restated(self, label: str, when: Travel, version: int | None) -> Restatement:
+        moment = self._moment(when)
+        with self._pool.connection() as conn:
+            return making.restatement(conn, label, moment.position, version=version)
 
     def _known_period(self, label: str, moment: Moment) -> reporting_period.ReportingPeriod:
         return _period(self._tracking.streams([stream_id("period", label)], moment.position), label)
