@@ -73,7 +73,7 @@ def test_a_load_that_is_killed_goes_on_where_it_was(home: Path, database: Databa
         MEMBERS * EACH,
         members=MEMBERS,
         given=[Sme(inn=firm_inn(1)), Sme(inn=person_inn(2))],
-        share_of_region_24=0.05,
+        share_of_region_24=0.5,  # rows enough to be put in long before the end
     )
     events = count(database, "select count(*) from ckr.event")
     done = "select count(*) from registry.member"

@@ -143,6 +143,27 @@ def test_what_does_not_count_is_paged(operator: Client, organic: str) -> None:
     assert found == [item["event_id"] for item in whole]
 
 
+def test_clusters_sum_to_the_centre(operator: Client, organic: str) -> None:
+    other = cluster(operator, "tourism", production=False)
+    who = ready_firm(operator, 305, other)
+    accept(operator, plain_case(operator, who, other))
+    whole = rows(operator, as_of="2021-12-31")
+    parts = [rows(operator, as_of="2021-12-31", cluster=code) for code in (organic, other)]
+    for kpi in ("clusters", "clusters_production", "services", "complex_services", "supported_smes", "sales"):
+        assert sum(part[kpi]["actual"] for part in parts) == whole[kpi]["actual"], kpi
+    assert parts[1]["services"]["actual"] == 1
+    (point,) = operator.read(
+        "/kpi/series", kpi="services", from_="2021-12-31", to="2021-12-31", cluster=other
+    )["points"]
+    assert point["actual"] == 1
+    of_other = operator.read("/kpi/diff", as_of="2021-01-01", to_as_of="2021-12-31", cluster=other)["rows"]
+    assert {row["kpi"]: row["delta"] for row in of_other if row["delta"]} == {
+        "services": 1,
+        "supported_smes": 1,
+    }
+    assert rows(operator, as_of="2021-12-31", cluster="nowhere")["services"]["actual"] == 0
+
+
 def test_a_plan_keeps_its_history(manager: Client, auditor: Client) -> None:
     first = manager.put("/plans/2030", **{**plan_of_2021(), "values": {"services": 100}}).json()
     second = manager.put("/plans/2030", **{**plan_of_2021(), "values": {"services": 120}}).json()

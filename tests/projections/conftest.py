@@ -9,6 +9,8 @@ import pytest
 from psycopg import sql
 
 from ckr_es.projections.follower import step
+from ckr_es.projections.kpi_tables import SEGMENT
+from ckr_es.projections.kpi_tables import projection as kpi_projection
 from ckr_es.projections.log import Session
 from ckr_es.projections.schemas import PROJECTIONS, ensure
 from ckr_es.store.database import Database
@@ -73,10 +75,11 @@ def reader(database: Database) -> Iterator[Session]:
         yield conn
 
 
-def project(database: Database, most: int = 1_000) -> None:
-    """What the follower does, in this thread, `most` records at a time."""
+def project(database: Database, most: int = 1_000, segment: int = SEGMENT) -> None:
+    """What the follower does, in this thread, `most` records at a time; sums are closed every `segment` positions."""
+    projections = [kpi_projection(segment), *(p for p in PROJECTIONS if p.name != "kpi")]
     with projector(database) as conn:
-        ensure(conn)
-        for projection in PROJECTIONS:
+        ensure(conn, projections)
+        for projection in projections:
             while step(conn, projection, most):
                 pass

@@ -26,11 +26,11 @@ def actual(conn, as_of, position):
 
 
 @IN_SQL
-@given(histories(), st.sampled_from([1, 3, 1_000]), st.data())
-def test_the_table_is_the_fold_and_says_why(databases, records, most, data):
+@given(histories(), st.sampled_from([1, 3, 1_000]), st.sampled_from([1, 4, 30, 1_024]), st.data())
+def test_the_table_is_the_fold_and_says_why(databases, records, most, segment, data):
     with databases() as database:
         record(database, records)
-        project(database, most)
+        project(database, most, segment)
         moments = st.tuples(dates, st.integers(0, len(records)))
         with reader(database) as conn:
             for _ in range(5):

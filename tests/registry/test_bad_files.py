@@ -20,6 +20,7 @@ from ckr_es.rules import Invalid
 TODAY = date(2021, 4, 1)
 FIRM, PERSON = "2460066195", "246500000152"
 GOOD = sme(Sme(inn=FIRM))
+OTHER = sme(Sme(inn="7707083893", region="77"))  # nobody keeps it
 KEEP = Keep(frozenset(), "24")
 
 
@@ -279,6 +280,14 @@ SOME = " ".join(f'a{n}=""' for n in range(201))
         (xml([GOOD, "\n", f"<Документ>{'<a/>' * 1_200_000}</Документ>"]), "document-too-large", 3),
         (xml([GOOD, f"<ИдОтпр>{GOOD}</ИдОтпр>"]), "xml-wrong-layout", 2),
         (xml([GOOD, f"<Список>{GOOD}</Список>"]), "xml-wrong-layout", 2),
+        (xml([GOOD, "\n", f"<Список>{OTHER}{OTHER}</Список>"]), "xml-wrong-layout", 3),
+        (xml([GOOD, "\n", OTHER.replace("</СведМН>", f"</СведМН>{OTHER}")]), "xml-wrong-layout", 3),
+        (xml([GOOD, "\n", OTHER.replace(" ИдДок", ' xmlns="a" ИдДок')]), "xml-wrong-layout", 3),
+        (xml([GOOD, "\n", "<Документ/>", OTHER]), "required", 3),
+        (xml([GOOD, OTHER, "\n", "<Документ/>"]), "required", 3),
+        (xml([GOOD, "\n", OTHER.replace("</Документ>", "&b;</Документ>")]), "xml-malformed", 3),
+        (xml([GOOD, "\n", f"<!-- {'<' * 400_000} -->", OTHER]), "document-too-large", 3),
+        (xml([GOOD, "\n", f"<!--{'<?a ' * 60_000}", OTHER]), "xml-malformed", 3),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -6,11 +6,11 @@ from typing import Any
 
 import psutil
 import pytest
-from registry.generator import Received, Sme, write_sme, write_support
+from registry.generator import Received, Sme, sme, write_sme, write_support, xml
 
 from ckr_es.registry.archive import Source
 from ckr_es.registry.fns_sme import SmeRecord
-from ckr_es.registry.reading import Batch, Keep, MemberRead, read, register_of
+from ckr_es.registry.reading import Batch, Keep, MemberRead, _member, read, register_of
 from ckr_es.rules import Invalid
 from ckr_es.rules.support import Support, Violation
 
@@ -152,6 +152,49 @@ def test_comments_between_documents_are_passed_by(tmp_path: Path) -> None:
     path = write_sme(tmp_path / "one.xml", given=[Sme(inn=FIRM), Sme(inn=PERSON)])
     path.write_text(path.read_text().replace("<Документ", "<!-- <Документ> --><?a b?><Документ"))
     assert [r.inn for r in all_of(path)[0]] == [FIRM, PERSON]
+
+
+UNUSUAL = (
+    ("", ""),
+    ("><", ">\n  <"),
+    ("</Документ>", "</Документ\n >"),
+    ('="', ' = "'),
+    (f'"{STRANGER}"', f"'{STRANGER}'"),
+    (f'"{STRANGER}"', '"&#55;707083893"'),
+    ('НаимОрг="', 'НаимОрг="> ИННЮЛ=&quot;2460066195&quot; '),
+    ("НаимОргСокр=", "НаимОргСокр='ИННЮЛ=\"2460066195\"' х="),
+    ("<СведМН", "<!-- </Документ> <Документ> --><?a </Документ>?><СведМН"),
+    ("<СведМН", "<![CDATA[</Документ><Документ> & ]]><СведМН"),
+    ("<СведМН", '<Иное ИННЮЛ="2460066195"/><СведМН'),
+    ("<ОргВклМСП", '<Иное><ОргВклМСП ИННЮЛ="2460066195"/><СведМН КодРегион="24"/></Иное><ОргВклМСП'),
+    ("/><СведМН", "><Документ/></ОргВклМСП><СведМН"),
+    ("<Документ ", '<Документ xml:lang="ru" '),
+)
+
+
+@pytest.mark.parametrize(("usual", "unusual"), UNUSUAL)
+@pytest.mark.parametrize("size", [1, 7, 64 * 1024])
+def test_however_a_document_is_written_it_is_the_same_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usual: str, unusual: str, size: int
+) -> None:
+    """The usual ones are told from their first bytes, wherever a chunk may end."""
+    monkeypatch.setattr("ckr_es.registry.xml.PROLOG", 200)
+    monkeypatch.setattr("ckr_es.registry.xml.CHUNK", size)
+    firms = [sme(Sme(inn=inn, region="77")) for inn in (PERSON, STRANGER, FIRM)]
+    written = firms[1].replace(usual, unusual)
+    path = tmp_path / "one.xml"
+
+    def kept(*inns: str) -> tuple[list[str], int]:
+        source = Source.open(path)
+        with source.opened() as stream:
+            *batches, end = _member(stream, source.members[0], "sme", Keep(frozenset(inns), "24"), TODAY)
+        assert isinstance(end, MemberRead)
+        return [r.inn for b in batches if isinstance(b, Batch) for r in b.records], end.records
+
+    path.write_bytes(xml([firms[0], written, firms[2]]))
+    assert kept(STRANGER) == ([STRANGER], 3)
+    assert kept(FIRM) == ([FIRM], 3)
+    assert kept() == ([], 3)
 
 
 def test_what_a_member_says_of_its_number_is_told_and_not_believed(tmp_path: Path) -> None:

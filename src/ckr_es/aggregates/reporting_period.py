@@ -3,6 +3,7 @@
 A closing pins the position, the KPI set, the policy, the table and the ledger's root. Later facts never change it.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, assert_never
 from uuid import UUID
@@ -11,14 +12,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ckr_es.aggregates.facts import Fact, History
-from ckr_es.rules import Forbidden, Refused
+from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import period
 from ckr_es.rules.kpi_sets import Policy
+from ckr_es.rules.validation import escape
 from ckr_es.rules.values import Text
 
 
 class Closed(Fact, frozen=True, kw_only=True, tag="period.closed"):
-    """`table` are the rows of GET /kpi at `known_position`; `ledger_root` is hex, over positions 1..known_position."""
+    """`table` are the rows of GET /kpi at `known_position`; `ledger_root` is hex, over positions 1..known_position.
+
+    `deviations` say, by row of the table, why the figure is not the planned one.
+    """
 
     label: str
     version: int
@@ -32,6 +37,7 @@ class Closed(Fact, frozen=True, kw_only=True, tag="period.closed"):
     table: tuple[dict[str, Any], ...]
     ledger_root: str
     note: Text | None = None
+    deviations: dict[str, Text] = {}
 
     @property
     def effective_on(self) -> date:
@@ -60,6 +66,15 @@ class ReportingPeriod(Struct, frozen=True, kw_only=True):
     def submitted(self) -> Closed | None:
         return self.closings[-1] if self.closings else None
 
+    def closed_as(self, label: str, version: int | None) -> Closed:
+        """The closing of that number, or the latest; Unknown("version-unknown"), Unknown("not-closed")."""
+        found = [closed for closed in self.closings if version in (None, closed.version)]
+        if not found and version is None:
+            raise Unknown("not-closed", f"Период {label} не закрывали")
+        if not found:
+            raise Unknown("version-unknown", f"У периода {label} нет версии {version}")
+        return found[-1]
+
 
 def may_close(state: ReportingPeriod | None, label: str, today: date) -> int:
     """The version the next closing will have; Refused while the period lasts or stands closed."""
@@ -68,6 +83,18 @@ def may_close(state: ReportingPeriod | None, label: str, today: date) -> int:
     if state is not None and not state.open:
         raise Refused("already-closed", f"Период {label} уже закрыт")
     return len(state.closings) + 1 if state else 1
+
+
+def check_deviations(deviations: Mapping[str, str], table: Sequence[Mapping[str, Any]]) -> None:
+    """Invalid("unknown-kpi") naming each explanation of a row that the table has not."""
+    rows = {row["kpi"] for row in table}
+    problems = [
+        Problem(f"/deviations/{escape(kpi)}", "unknown-kpi", f"В таблице нет показателя «{kpi}»", kpi)
+        for kpi in deviations
+        if kpi not in rows
+    ]
+    if problems:
+        raise Invalid(problems[0].code, problems[0].detail, problems)
 
 
 def reopen(

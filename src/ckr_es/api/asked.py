@@ -150,6 +150,15 @@ def travel(
     )
 
 
+def known(
+    known_at: Annotated[str | None, QueryParameter(required=False)] = None,
+    known_position: Annotated[int | None, QueryParameter(required=False, ge=0, le=2**62)] = None,
+    min_position: Annotated[int | None, QueryParameter(required=False, ge=0, le=2**62)] = None,
+) -> Travel:
+    """As `travel`, for reads whose day is not asked but given: a period has its last."""
+    return travel(None, known_at, known_position, min_position)
+
+
 def instant(text: str | None, name: str) -> datetime | None:
     """RFC 3339 with an offset; a naive instant is refused."""
     if text is None:

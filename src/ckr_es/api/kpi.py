@@ -15,6 +15,7 @@ from ckr_es.projections.kpi_evidence import About
 
 Reading = NamedDependency[Reader]
 OptionalId = Annotated[UUID | None, QueryParameter(required=False)]
+OfCluster = Annotated[str | None, QueryParameter(required=False)]
 Position = Annotated[int | None, QueryParameter(required=False, ge=0, le=2**62)]
 
 
@@ -23,9 +24,12 @@ class KpiController(Controller):
     tags = ["kpi"]
 
     @get("/", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
-    def table(self, when: When, reading: Reading) -> Response[Any]:
-        """Plan, fact and percent of every row (concept, section 7); `sales` in thousand roubles."""
-        return reading.table(when)
+    def table(self, when: When, reading: Reading, cluster: OfCluster = None) -> Response[Any]:
+        """Plan, fact and percent of every row (concept, section 7); `sales` in thousand roubles.
+
+        Of one `cluster`, or of the centre, whose plan it is. A firm counts in the cluster that served it first.
+        """
+        return reading.table(when, cluster)
 
     @get("/diff", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def diff(
@@ -35,9 +39,10 @@ class KpiController(Controller):
         to_as_of: Annotated[date | None, QueryParameter(required=False)] = None,
         to_known_position: Position = None,
         to_known_at: Annotated[str | None, QueryParameter(required=False)] = None,
+        cluster: OfCluster = None,
     ) -> Response[Any]:
         """Two tables side by side, and the events whose amounts sum to each delta."""
-        return reading.diff(when, to_as_of, to_known_position, to_known_at)
+        return reading.diff(when, to_as_of, to_known_position, to_known_at, cluster)
 
     @get("/series", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def series(
@@ -48,14 +53,15 @@ class KpiController(Controller):
         start: Annotated[date, QueryParameter(name="from")],
         end: Annotated[date, QueryParameter(name="to")],
         step: Annotated[Literal["day", "month", "quarter"], QueryParameter(required=False)] = "month",
+        cluster: OfCluster = None,
     ) -> Response[Any]:
         """One figure over days, months or quarters, for charts."""
-        return reading.series(when, kpi, start, end, step)
+        return reading.series(when, kpi, start, end, step, cluster)
 
     @get("/forecast", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
-    def forecast(self, when: When, reading: Reading) -> Response[Any]:
+    def forecast(self, when: When, reading: Reading, cluster: OfCluster = None) -> Response[Any]:
         """The table with what is to be expected on 31 December, and a traffic light against the plan."""
-        return reading.outlook(when)
+        return reading.outlook(when, cluster)
 
     @get("/{kpi:str}/evidence", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def evidence(
@@ -67,7 +73,7 @@ class KpiController(Controller):
         participant: OptionalId = None,
         case: OptionalId = None,
         event: OptionalId = None,
-        cluster: Annotated[str | None, QueryParameter(required=False)] = None,
+        cluster: OfCluster = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response[Any]:

@@ -1,10 +1,10 @@
 """Reporting periods: what was submitted, by whom it was opened again, what has moved since."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from ckr_es.api.asked import Asked, When, answered
@@ -17,11 +17,15 @@ from ckr_es.rules.values import Text
 Tracking = NamedDependency[ServiceTracking]
 Reading = NamedDependency[Reader]
 Label = FromPath[str]
+Version = Annotated[int | None, QueryParameter(required=False, ge=1, le=2**31)]
 
 
 class Closing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`deviations`: why a figure is not the planned one, by KPI."""
+
     approved_by: Text
     note: Text | None = None
+    deviations: dict[str, Text] = {}
 
 
 class Reopening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +43,13 @@ class PeriodController(Controller):
         """Pins the table, the position, the KPI set, the policy and the ledger's root."""
         return answered(
             close_period(
-                tracking, asked, label, approved_by=data.approved_by, note=data.note, table=reading.snapshot
+                tracking,
+                asked,
+                label,
+                approved_by=data.approved_by,
+                note=data.note,
+                deviations=data.deviations,
+                table=reading.snapshot,
             )
         )
 
@@ -61,6 +71,8 @@ class PeriodController(Controller):
         return reading.period(label, when)
 
     @get("/{label:str}/restatement", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
-    def restatement(self, label: Label, when: When, reading: Reading) -> Response[Any]:
-        """From the figures as submitted to those known now, each change with its events."""
-        return reading.restatement(label, when)
+    def restatement(
+        self, label: Label, when: When, reading: Reading, version: Version = None
+    ) -> Response[Any]:
+        """From the figures as submitted (the last time, or in that version) to those known now, with the events."""
+        return reading.restatement(label, when, version)

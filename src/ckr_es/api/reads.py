@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -25,6 +25,8 @@ from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads, timeline
 from ckr_es.projections.follower import await_position
 from ckr_es.projections.projection import reached
+from ckr_es.reports import making
+from ckr_es.reports.report import Part, Report, Restatement
 from ckr_es.rules import Invalid, Problem, Unknown, calendar
 from ckr_es.rules.values import Code
 from ckr_es.store import log
@@ -239,10 +241,10 @@ class Reader:
 
     # figures
 
-    def table(self, when: Travel) -> Response[Any]:
+    def table(self, when: Travel, cluster: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
         with self._pool.connection() as conn:
-            table = kpi_reads.table(conn, moment.as_of, moment.position)
+            table = kpi_reads.table(conn, moment.as_of, moment.position, cluster)
         return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": table.rows})
 
     def snapshot(self, as_of: date, position: int) -> Snapshot:
@@ -253,10 +255,10 @@ class Reader:
         rows = msgspec.json.decode(_ENCODER.encode(table.rows), type=tuple[dict[str, Any], ...])
         return Snapshot(known_position=position, kpi_set=table.kpi_set, policy=table.policy, table=rows)
 
-    def outlook(self, when: Travel) -> Response[Any]:
+    def outlook(self, when: Travel, cluster: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
         with self._pool.connection() as conn:
-            table, forecasts = kpi_reads.outlook(conn, moment.as_of, moment.position)
+            table, forecasts = kpi_reads.outlook(conn, moment.as_of, moment.position, cluster)
         rows = [row | msgspec.structs.asdict(f) for row, f in zip(table.rows, forecasts, strict=True)]
         return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": rows})
 
@@ -285,23 +287,34 @@ class Reader:
         return _figures({"meta": moment.meta(kpi_set, policy), "kpi": kpi, "counted": False, **page})
 
     def diff(
-        self, when: Travel, to_as_of: date | None, to_position: int | None, to_known_at: str | None
+        self,
+        when: Travel,
+        to_as_of: date | None,
+        to_position: int | None,
+        to_known_at: str | None,
+        cluster: str | None,
     ) -> Response[Any]:
         start = self._moment(when, "kpi")
         to = Travel(to_as_of or when.as_of, instant(to_known_at, "to_known_at"), to_position, None)
         end = self._moment(to, "kpi")
         with self._pool.connection() as conn:
-            found = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position)
+            found = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position, cluster)
         sides = {"meta": start.meta(*found.before), "to": end.meta(*found.after)}
         return _figures({**sides, "rows": found.rows})
 
     def series(
-        self, when: Travel, kpi: str, start: date, end: date, step: Literal["day", "month", "quarter"]
+        self,
+        when: Travel,
+        kpi: str,
+        start: date,
+        end: date,
+        step: Literal["day", "month", "quarter"],
+        cluster: str | None,
     ) -> Response[Any]:
         moment = self._moment(when, "kpi")
         with self._pool.connection() as conn:
             counted = kpi_reads.counted(conn, end, moment.position)
-            points = kpi_reads.series(conn, kpi, start, end, step, moment.position)
+            points = kpi_reads.series(conn, kpi, start, end, step, moment.position, cluster)
         return _figures({"meta": moment.meta(*counted), "kpi": kpi, "step": step, "points": points})
 
     # reporting periods
@@ -321,12 +334,10 @@ class Reader:
         tables = [msgspec.to_builtins(closing) for closing in state.closings]
         return {"meta": moment.meta(), **self._submitted(label, state), "closings": tables}
 
-    def restatement(self, label: str, when: Travel) -> Response[Any]:
+    def restatement(self, label: str, when: Travel, version: int | None) -> Response[Any]:
         """`from` is what was submitted (pinned in the log), `to` the same day as known now."""
         moment = self._moment(when, "kpi")
-        submitted = self._known_period(label, moment).submitted
-        if submitted is None:
-            raise Unknown("not-closed", f"Период {label} не закрывали")
+        submitted = self._known_period(label, moment).closed_as(label, version)
         with self._pool.connection() as conn:
             found = kpi_changes.diff(
                 conn, submitted.as_of, submitted.known_position, submitted.as_of, moment.position
@@ -340,6 +351,18 @@ class Reader:
                 "rows": found.rows,
             }
         )
+
+    def report(
+        self, label: str, when: Travel, version: int | None, draft: bool, parts: Collection[Part]
+    ) -> Report:
+        moment = self._moment(when)
+        with self._pool.connection() as conn:
+            return making.report(conn, label, moment.position, version=version, draft=draft, parts=parts)
+
+    def restated(self, label: str, when: Travel, version: int | None) -> Restatement:
+        moment = self._moment(when)
+        with self._pool.connection() as conn:
+            return making.restatement(conn, label, moment.position, version=version)
 
     def _known_period(self, label: str, moment: Moment) -> reporting_period.ReportingPeriod:
         return _period(self._tracking.streams([stream_id("period", label)], moment.position), label)

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from ckr_es.cli import audit, figures, registry, serving, stale, upkeep
+from ckr_es.cli import audit, figures, registry, report, serving, stale, upkeep
 from ckr_es.cli.terminal import help_option
 
 WORDS = {
@@ -38,6 +38,7 @@ for command in (
     upkeep.doctor,
     upkeep.key,
     figures.kpi,
+    report.report,
     registry.registry,
     audit.audit,
     upkeep.projections,

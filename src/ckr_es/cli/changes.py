@@ -10,17 +10,6 @@ if TYPE_CHECKING:
     from ckr_es.projections.kpi_changes import Change
     from ckr_es.projections.log import Session
 
-KINDS = {
-    "added": "добавлено",
-    "removed": "выбыло",
-    "voided": "отменено",
-    "restored": "отмена снята",
-    "moved": "перенесено",
-    "corrected": "исправлено",
-    "superseded": "заменено новым отчётом",
-    "recounted": "иначе считается",
-}
-
 
 def show(conn: "Session", before: Side, after: Side, head: int, *, as_json: bool, events: bool) -> None:
     """As GET /kpi/diff answers; for people the rows, and with `events` what moved each of them."""
@@ -57,13 +46,15 @@ def _cells(row: "Change") -> list[str]:
 
 
 def _causes(row: "Change") -> Iterator[list[str]]:
+    from ckr_es.reports.words import CHANGES
+
     for cause in row.events:
         why = "; ".join(said for said in (cause.reason, cause.late_reason) if said)
         yield [
             row.no,
             str(cause.position),
             f"{cause.effective_on:%d.%m.%Y}",
-            KINDS[cause.kind],
+            CHANGES[cause.kind],
             cause.type,
             cause.actor,
             _signed(cause.n, _digits(row)),

@@ -1,6 +1,6 @@
 """Reporting periods: closed on a table pinned at a position, reopened by a second person."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -30,6 +30,7 @@ def close_period(
     *,
     approved_by: str,
     note: str | None,
+    deviations: Mapping[str, str] | None = None,
     table: Callable[[date, int], Snapshot],
 ) -> Answer:
     """Pins the table at the position it was worked out at; retried until nothing was recorded in between."""
@@ -40,6 +41,7 @@ def close_period(
         state = reporting_period.fold(streams.history(id))
         version = reporting_period.may_close(state, label, request.today)
         snapshot = table(period.last, streams.head)
+        reporting_period.check_deviations(deviations or {}, snapshot.table)
         return (
             reporting_period.Closed(
                 label=label,
@@ -54,6 +56,7 @@ def close_period(
                 table=snapshot.table,
                 ledger_root=root(tracking.recorder.leaves(snapshot.known_position)).hex(),
                 note=note,
+                deviations=dict(deviations or {}),
             ),
         )
 

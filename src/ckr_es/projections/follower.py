@@ -247,6 +247,7 @@ def step(conn: Session, projection: Projection, most: int) -> bool:
             for record in batch:
                 fold.post(record, sheet)
             sheet.write(conn)
+        projection.close(conn, position, upto)
         conn.execute(ADVANCE, (upto, projection.name))
         return True
 

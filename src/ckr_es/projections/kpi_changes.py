@@ -66,9 +66,18 @@ class Difference(Struct, frozen=True, kw_only=True):
     rows: tuple[Change, ...]
 
 
-def diff(conn: Session, from_as_of: date, from_position: int, to_as_of: date, to_position: int) -> Difference:
+def diff(
+    conn: Session,
+    from_as_of: date,
+    from_position: int,
+    to_as_of: date,
+    to_position: int,
+    cluster: str | None = None,
+) -> Difference:
     """Two tables side by side; in each row the events whose `n` sum to its `delta`."""
-    found = conn.execute(DIFF, sides((from_as_of, from_position), (to_as_of, to_position))).fetchone()
+    found = conn.execute(
+        DIFF, sides((from_as_of, from_position), (to_as_of, to_position), cluster=cluster)
+    ).fetchone()
     assert found is not None
     ((*from_counted, before), (*to_counted, after)), figures, events = found
     one, other = how_counted(*from_counted), how_counted(*to_counted)

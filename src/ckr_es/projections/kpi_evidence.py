@@ -58,9 +58,8 @@ def evidence(
     """
     row = known(kpi)
     asked = {
-        **sides((as_of, position)),
+        **sides((as_of, position), kpi=kpi),
         **msgspec.structs.asdict(about),
-        "kpi": kpi,
         "after": after or 0,
         "limit": limit,
     }

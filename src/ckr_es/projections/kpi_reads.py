@@ -42,16 +42,22 @@ class Point(Struct, frozen=True):
     actual: Figure | None
 
 
-def table(conn: Session, as_of: date, position: int) -> Table:
-    """The KPI table of the year of `as_of`, on that day, as known at `position`."""
-    return _table(*conn.execute(TABLE, sides((as_of, position))).fetchall()[0])
+def table(conn: Session, as_of: date, position: int, cluster: str | None = None) -> Table:
+    """The KPI table of the year of `as_of`, on that day, as known at `position`; of one cluster, or of the centre.
+
+    A firm that several clusters served counts in the cluster that served it first, so clusters sum to the centre.
+    """
+    return _table(*conn.execute(TABLE, sides((as_of, position), cluster=cluster)).fetchall()[0])
 
 
-def outlook(conn: Session, as_of: date, position: int) -> tuple[Table, tuple[Forecast, ...]]:
+def outlook(
+    conn: Session, as_of: date, position: int, cluster: str | None = None
+) -> tuple[Table, tuple[Forecast, ...]]:
     """The table, and for each of its rows what is to be expected on 31 December."""
     then = same_day_a_year_before(as_of)
-    asked = sides(*((day, position) for day in (as_of, then, then.replace(month=12, day=31))))
-    now, *earlier = (_table(*found) for found in conn.execute(TABLE, asked).fetchall())
+    asked = ((day, position) for day in (as_of, then, then.replace(month=12, day=31)))
+    found = conn.execute(TABLE, sides(*asked, cluster=cluster)).fetchall()
+    now, *earlier = (_table(*columns) for columns in found)
     by_then, at_the_end = ({row["kpi"]: row["actual"] for row in t.rows} for t in earlier)
     rows = kpi_sets()[now.kpi_set].rows
     return now, tuple(
@@ -72,7 +78,15 @@ def how_counted(kpi_set: str | None, policy: Any) -> Counted:
     return kpi_set or DEFAULT_SET, msgspec.convert(policy or {}, Policy)
 
 
-def series(conn: Session, kpi: str, start: date, end: date, step: Step, position: int) -> list[Point]:
+def series(
+    conn: Session,
+    kpi: str,
+    start: date,
+    end: date,
+    step: Step,
+    position: int,
+    cluster: str | None = None,
+) -> list[Point]:
     """The figure on each day, or on the last day of each month or quarter, and on `end`."""
     row = known(kpi)
     if start > end:
@@ -85,14 +99,7 @@ def series(conn: Session, kpi: str, start: date, end: date, step: Step, position
         if len(days) > MOST_POINTS:
             detail = f"Больше {MOST_POINTS} точек: возьмите крупнее шаг или короче отрезок"
             raise Invalid("too-many-points", detail, [Problem("/step", "too-many-points", detail, step)])
-    asked = {
-        "days": days,
-        "start": start,
-        "end": end,
-        "position": position,
-        "kpi": kpi,
-        "default": _default(),
-    }
+    asked = sides(*((day, position) for day in days), kpi=kpi, cluster=cluster)
     return [
         Point(day, None if n is None else figure(row, n)) for day, n in conn.execute(SERIES, asked).fetchall()
     ]
@@ -105,9 +112,10 @@ def position_at(conn: Session, instant: datetime) -> int:
     return int(found[0])
 
 
-def sides(*asked: tuple[date, int]) -> dict[str, Any]:
-    """Parameters of SIDES: days, each with the position at which it is looked at."""
-    return {"days": [day for day, _ in asked], "positions": [p for _, p in asked], "default": _default()}
+def sides(*asked: tuple[date, int], kpi: str | None = None, cluster: str | None = None) -> dict[str, Any]:
+    """Parameters of SIDES: days, each with the position at which it is looked at; of one row and cluster, or of all."""
+    days, positions = [day for day, _ in asked], [position for _, position in asked]
+    return {"days": days, "positions": positions, "kpi": kpi, "cluster": cluster, "default": _default()}
 
 
 def known(kpi: str) -> Row:

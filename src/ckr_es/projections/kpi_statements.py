@@ -12,25 +12,50 @@ SIDES = SQL("""
           on p.year = extract(year from a.as_of)::int
          and p.known_from <= a.position and (p.known_to is null or a.position < p.known_to)
     ), measure as (
-        select k.side, k.as_of, k.position, r.key as row_kpi, m.kpi,
+        select k.side, k.as_of, k.position, r.key as row_kpi, m.kpi, (r.value ->> 'stock')::boolean as stock,
+               extract(year from k.as_of)::int as year, extract(doy from k.as_of)::int as of_year,
                case when (r.value ->> 'stock')::boolean then '-infinity'::date
                     else date_trunc('year', k.as_of)::date end as since
         from known k, jsonb_each(k.rows) r, jsonb_array_elements_text(r.value -> 'measures') m (kpi)
+        where %(kpi)s::text is null or r.key = %(kpi)s
+    )
+""")
+# The sum of the lines up to a day and a position: whole segments of the log out of the Fenwick tree (at most nine of
+# its nodes), the open rest of it line by line. A stock has few lines, and its years are not in one tree.
+FIGURES = SQL("""
+    , rest as (
+        select p.position as known, l.kpi, l.day, l.n
+        from (select distinct position from known) p cross join kpi.segment g join kpi.line l
+          on l.position > p.position / g.length * g.length and l.position <= p.position
+         and (%(cluster)s::text is null or l.cluster = %(cluster)s)
+    ), figure as (
+        select m.side, m.row_kpi, coalesce(sum(s.n), 0)::bigint as n
+        from measure m left join lateral (
+            select sum(f.cum) as n
+            from generate_series(0, 8) k (k) cross join lateral (
+                select f.cum from kpi.fenwick f
+                where f.kpi = m.kpi and f.slice = coalesce(%(cluster)s, '') and f.year = m.year
+                  and f.node = (m.of_year >> k.k) << k.k and f.upto <= m.position
+                order by f.upto desc limit 1) f
+            where not m.stock and (m.of_year >> k.k) & 1 = 1
+            union all
+            select sum(r.n) from rest r
+            where not m.stock and r.known = m.position and r.kpi = m.kpi and r.day between m.since and m.as_of
+            union all
+            select sum(l.n) from kpi.line l
+            where m.stock and l.kpi = m.kpi and l.day <= m.as_of and l.position <= m.position
+              and (%(cluster)s::text is null or l.cluster = %(cluster)s)
+        ) s on true
+        group by m.side, m.row_kpi
     )
 """)
 TABLE = (
-    SQL("""{sides}
+    SQL("""{sides}{figures}
     select k.kpi_set, k.policy, k.values, (
-        select coalesce(jsonb_object_agg(f.row_kpi, f.n), '{{}}') from (
-            select m.row_kpi, coalesce(sum(s.n), 0) as n
-            from measure m left join lateral (
-                select sum(l.n) as n from kpi.line l
-                where l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position) s on true
-            where m.side = k.side
-            group by m.row_kpi) f)
+        select coalesce(jsonb_object_agg(f.row_kpi, f.n), '{{}}') from figure f where f.side = k.side)
     from known k order by k.side
 """)
-    .format(sides=SIDES)
+    .format(sides=SIDES, figures=FIGURES)
     .as_string()
 )
 COUNTED = """
@@ -49,8 +74,7 @@ EVIDENCE = (
             select l.fact_id, l.day, l.cluster, l.participant_id, l.case_id, sum(l.n) as n
             from measure m join kpi.line l
               on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position
-            where m.row_kpi = %(kpi)s
-              and (%(participant)s::uuid is null or l.participant_id = %(participant)s)
+            where (%(participant)s::uuid is null or l.participant_id = %(participant)s)
               and (%(case)s::uuid is null or l.case_id = %(case)s)
               and (%(event)s::uuid is null or l.fact_id = %(event)s)
               and (%(cluster)s::text is null or l.cluster = %(cluster)s)
@@ -113,20 +137,40 @@ UNCOUNTED = """
     ) e
     order by position
 """
+# Only what lies between the two sides is read: the days between them at the second's knowledge, what was learnt
+# between them about the first's days; all of a side whose row sums other lines or another year on the other one.
 # A fact that counts the same on both sides moves nothing, whatever happened to it in between.
 DIFF = (
-    SQL("""{sides}
-    , posted as (
-        select m.row_kpi, l.fact_id, l.event_id, coalesce(sum(l.n) filter (where m.side = 1), 0)::bigint as before,
-               coalesce(sum(l.n) filter (where m.side = 2), 0)::bigint as after
-        from measure m join kpi.line l
-          on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position
-        group by m.row_kpi, l.fact_id, l.event_id
+    SQL("""{sides}{figures}
+    , pair as (
+        select coalesce(a.row_kpi, b.row_kpi) as row_kpi, coalesce(a.kpi, b.kpi) as kpi,
+               coalesce(a.since, b.since) as since, a.as_of as one_day, a.position as one_position,
+               b.as_of as other_day, b.position as other_position
+        from (select * from measure where side = 1) a full join (select * from measure where side = 2) b
+          on a.row_kpi = b.row_kpi and a.kpi = b.kpi and a.since = b.since
+    ), strip as (
+        select row_kpi, kpi, 0::bigint as after_position, coalesce(other_position, one_position) as upto_position,
+               case when one_day is null or other_day is null then since - 1
+                    else least(one_day, other_day) end as after_day,
+               greatest(one_day, other_day) as upto_day,
+               case when other_day is null or one_day > other_day then -1 else 1 end as sign
+        from pair
+        union all
+        select row_kpi, kpi, least(one_position, other_position), greatest(one_position, other_position),
+               since - 1, one_day, case when one_position > other_position then -1 else 1 end
+        from pair where one_day is not null and other_day is not null
+    ), posted as (
+        select s.row_kpi, l.fact_id, l.event_id, sum(s.sign * l.n)::bigint as n
+        from strip s join kpi.line l
+          on l.kpi = s.kpi and l.day > s.after_day and l.day <= s.upto_day
+         and l.position > s.after_position and l.position <= s.upto_position
+         and (%(cluster)s::text is null or l.cluster = %(cluster)s)
+        group by s.row_kpi, l.fact_id, l.event_id
     ), cause as (
-        select row_kpi, event_id, sum(after - before) as n, bool_and(fact_id = event_id) as own
-        from (select *, sum(after - before) over (partition by row_kpi, fact_id) as net from posted) p
+        select row_kpi, event_id, sum(n) as n, bool_and(fact_id = event_id) as own
+        from (select *, sum(n) over (partition by row_kpi, fact_id) as net from posted) p
         where net <> 0
-        group by row_kpi, event_id having sum(after - before) <> 0
+        group by row_kpi, event_id having sum(n) <> 0
     ), named as (
         select c.row_kpi, c.n, e.*, case
             when e.type like '%%.voided' then case when c.n < 0 then 'voided' else 'restored' end
@@ -138,8 +182,10 @@ DIFF = (
         from cause c join ckr.event e using (event_id)
     )
     select (select jsonb_agg(jsonb_build_array(kpi_set, policy, rows) order by side) from known), (
-        select coalesce(jsonb_object_agg(row_kpi, jsonb_build_array(before, after)), '{{}}')
-        from (select row_kpi, sum(before) as before, sum(after) as after from posted group by row_kpi) f), (
+        select coalesce(jsonb_object_agg(row_kpi, jsonb_build_array(before, after)), '{{}}') from (
+            select row_kpi, coalesce(sum(n) filter (where side = 1), 0) as before,
+                   coalesce(sum(n) filter (where side = 2), 0) as after
+            from figure group by row_kpi) f), (
         select coalesce(jsonb_object_agg(row_kpi, events), '{{}}') from (
             select row_kpi, jsonb_agg(jsonb_build_object(
                 'event_id', event_id, 'type', type, 'kind', kind, 'position', position, 'effective_on', effective_on,
@@ -148,33 +194,17 @@ DIFF = (
             ) as events
             from named group by row_kpi) f)
 """)
-    .format(sides=SIDES)
+    .format(sides=SIDES, figures=FIGURES)
     .as_string()
 )
-SERIES = """
-    with point as (
-        select as_of, extract(year from as_of)::int as year from unnest(%(days)s::date[]) p (as_of)
-    ), known as (
-        select y.year, coalesce(p.rows, %(default)s::jsonb) -> %(kpi)s as counted
-        from (select distinct year from point) y left join kpi.plan p
-          on p.year = y.year and p.known_from <= %(position)s
-         and (p.known_to is null or %(position)s < p.known_to)
-    ), measure as (
-        select k.year, m.kpi, (k.counted ->> 'stock')::boolean as stock
-        from known k, jsonb_array_elements_text(k.counted -> 'measures') m (kpi)
-    ), daily as materialized (
-        select l.kpi, l.day, sum(l.n) as n
-        from (select kpi, bool_or(stock) as stock from measure group by kpi) m join kpi.line l
-          on l.kpi = m.kpi and l.position <= %(position)s and l.day <= %(end)s
-         and l.day >= case when m.stock then '-infinity'::date else date_trunc('year', %(start)s::date)::date end
-        group by l.kpi, l.day
-    )
-    select p.as_of, case when jsonb_array_length(k.counted -> 'measures') > 0 then coalesce((
-        select sum(d.n) from measure m join daily d on d.kpi = m.kpi and d.day <= p.as_of
-           and (m.stock or d.day >= date_trunc('year', p.as_of)::date)
-        where m.year = p.year), 0)::bigint end
-    from point p join known k on k.year = p.year order by p.as_of
-"""
+SERIES = (
+    SQL("""{sides}{figures}
+    select k.as_of, case when jsonb_array_length(k.rows -> %(kpi)s -> 'measures') > 0 then coalesce(f.n, 0) end
+    from known k left join figure f on f.side = k.side order by k.side
+""")
+    .format(sides=SIDES, figures=FIGURES)
+    .as_string()
+)
 POSITION_AT = """
     select coalesce((select position from ckr.event where recorded_at <= %s order by recorded_at desc limit 1), 0)
 """

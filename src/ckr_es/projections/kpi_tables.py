@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from psycopg.sql import SQL
 
 from ckr_es.aggregates import cluster
 from ckr_es.projections import kpi, plans
@@ -10,8 +11,10 @@ from ckr_es.projections.log import Heard, Record, Session, all_but, records, tag
 from ckr_es.projections.projection import Projection
 from ckr_es.projections.sheet import Sheet
 
+SEGMENT = 1_024  # positions
+
 # A sum over lines is short work; parallel workers would take longer to start than to finish.
-CREATE = """
+CREATE = SQL("""
     create table if not exists line (
         position bigint not null, event_id uuid not null, fact_id uuid not null, kpi text not null,
         day date not null, cluster text, participant_id uuid, case_id uuid, n bigint not null
@@ -21,11 +24,41 @@ CREATE = """
         kpi_set text not null, values jsonb not null, policy jsonb not null,
         rows jsonb not null, primary key (id, known_from)
     );
-"""
+    create table if not exists segment (length bigint primary key);
+    insert into segment select {length} where not exists (select from segment);
+    create table if not exists fenwick (
+        kpi text not null, slice text not null, year int not null, node int not null, upto bigint not null,
+        cum bigint not null, primary key (kpi, slice, year, node, upto) include (cum)
+    ) with (parallel_workers = 0);
+""")
 INDEXES = """
     create index if not exists line_day on line (kpi, day) include (position, n);
     create index if not exists line_position on line (position);
     create index if not exists plan_year on plan (year, known_from);
+"""
+
+# A Fenwick tree over the days of each year: node i holds the lines of the days (i - lowbit(i), i], i up to 366. Each
+# row is the running total of a node at the end of a whole segment of the log in which it changed. The slice is a
+# cluster, or '' for the whole centre.
+CLOSE = """
+    with added as (
+        select l.kpi, s.slice, extract(year from l.day)::int as year, ((d.of_year - 1 >> k.k) + 1) << k.k as node,
+               ((l.position - 1) / g.length + 1) * g.length as upto, sum(l.n)::bigint as n
+        from segment g join line l
+          on l.position > %(after)s / g.length * g.length and l.position <= %(upto)s / g.length * g.length
+        cross join lateral (values (''), (l.cluster)) s (slice)
+        cross join lateral (select extract(doy from l.day)::int) d (of_year)
+        cross join generate_series(0, 8) k (k)
+        where s.slice is not null and ((d.of_year - 1 >> k.k) + 1) & 1 = 1
+        group by 1, 2, 3, 4, 5 having sum(l.n) <> 0
+    )
+    insert into fenwick
+    select a.kpi, a.slice, a.year, a.node, a.upto, coalesce(b.cum, 0) + sum(a.n) over (
+               partition by a.kpi, a.slice, a.year, a.node order by a.upto)
+    from added a left join lateral (
+        select f.cum from fenwick f
+        where f.kpi = a.kpi and f.slice = a.slice and f.year = a.year and f.node = a.node and f.upto <= %(after)s
+        order by f.upto desc limit 1) b on true
 """
 
 # The members of the clusters of these streams, also those who are members only since a correction.
@@ -108,6 +141,11 @@ def prime(conn: Session, position: int, batch: Sequence[Record]) -> KpiFold:
     return fold
 
 
+def close(conn: Session, after: int, upto: int) -> None:
+    """Sum up the segments that have become whole."""
+    conn.execute(CLOSE, {"after": after, "upto": upto})
+
+
 def _participant(record: Record) -> object:
     # Without it the earlier records would not be found, and a correction would post half of its lines.
     if record.participant_id is None:
@@ -115,13 +153,19 @@ def _participant(record: Record) -> object:
     return record.participant_id
 
 
-KPI = Projection(
-    name="kpi",
-    version=2,
-    tables=("line", "plan"),
-    create=CREATE,
-    indexes=INDEXES,
-    unheard=all_but([*kpi.HEARD, *plans.HEARD]),
-    fold=KpiFold,
-    prime=prime,
-)
+def projection(segment: int = SEGMENT) -> Projection:
+    """The KPI ledger with its sums closed every `segment` positions of the log."""
+    return Projection(
+        name="kpi",
+        version=2,
+        tables=("line", "plan", "segment", "fenwick"),
+        create=CREATE.format(length=segment).as_string(),
+        indexes=INDEXES,
+        unheard=all_but([*kpi.HEARD, *plans.HEARD]),
+        fold=KpiFold,
+        prime=prime,
+        close=close,
+    )
+
+
+KPI = projection()

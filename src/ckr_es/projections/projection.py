@@ -20,7 +20,8 @@ class Fold(Protocol):
 
 
 class Projection(Struct, frozen=True, kw_only=True):
-    """`prime` gives a fold that knows all of the log up to a position that matters to the batch that follows.
+    """`prime` gives a fold that knows all of the log up to a position that matters to the batch that follows. `close`
+    completes what is summed up by stretches of the log, once its rows between two positions are written.
 
     A changed rule takes the next `version`: the follower that leads then rebuilds the tables before it goes on.
     """
@@ -33,6 +34,7 @@ class Projection(Struct, frozen=True, kw_only=True):
     unheard: list[str]
     fold: Callable[[], Fold]
     prime: Callable[[Session, int, Sequence[Record]], Fold]
+    close: Callable[[Session, int, int], None] = lambda _conn, _after, _upto: None
 
 
 class Reached(Struct, frozen=True, kw_only=True):

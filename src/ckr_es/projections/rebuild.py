@@ -142,6 +142,7 @@ def _fill_and_switch(
         conn.execute(SEARCH, (shadow,))
         sheet.write(conn)
         conn.execute(projection.indexes)
+        projection.close(conn, 0, position)
         conn.execute(_analyze(shadow, projection.tables))
         differences = tuple(
             d for table in projection.tables if (d := _difference(conn, name, table)) is not None

@@ -1,11 +1,13 @@
 """The unified register of SMEs (ЕРСМСП) as its open data tell it (reference.md, 4.1): a record of a firm."""
 
+import re
 from datetime import date
 from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from ckr_es.registry.fields import Place, integer, number
+from ckr_es.registry.xml import tag
 from ckr_es.rules import Invalid, okved
 
 TYPE: Final = "РЕЕСТРМСП"
@@ -17,6 +19,19 @@ CATEGORIES: Final[dict[str, Literal["micro", "small", "medium"]]] = {
 ORGANISATION, PERSON = "ОргВклМСП", "ИПВклМСП"
 REGIONS: Final = frozenset(f"{n:02d}" for n in range(100))
 SUBJECTS: Final = (ORGANISATION, PERSON)
+# The beginning of nearly every document, up to what decides whether it is kept: day, INN of either kind, region.
+USUAL: Final = re.compile(
+    (
+        tag("Документ", "ДатаСост", r"[\d.]++")
+        + ">(?:"
+        + tag(ORGANISATION, "ИННЮЛ", r"\d{10}")
+        + "/>|"
+        + tag(PERSON, "ИННФЛ", r"\d{12}")
+        + rf"(?:/>|>[^<]*+(?:<ФИОИП[^<]*+)?</{PERSON}>))"
+        + tag("СведМН", "КодРегион", r"\d\d")
+        + "/?>"
+    ).encode()
+)
 
 
 class SmeRecord(Struct, frozen=True, kw_only=True):

@@ -1,14 +1,27 @@
 """The register of support recipients (ЕРСМСП-ПП), in its structures of 2020 and 4.04 (reference.md, 4.2)."""
 
+import re
 from datetime import date
 from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from ckr_es.registry.fields import Place, number
+from ckr_es.registry.xml import tag
 from ckr_es.rules.support import Support, Violation
 
 TYPE: Final = "РЕЕСТРМСП-ПП"
+# As in the register of SMEs; its fourth group, the region, is empty.
+USUAL: Final = re.compile(
+    (
+        tag("Документ", "ДатаСост", r"[\d.]++")
+        + ">(?:"
+        + tag("СвЮЛ", "ИННЮЛ", r"\d{10}")
+        + "|"
+        + tag("СвФЛ", "ИННФЛ", r"\d{12}")
+        + ")/?>()"
+    ).encode()
+)
 _KINDS: Final[dict[str, Literal["misuse", "other"]]] = {"1": "misuse", "2": "other"}
 
 

@@ -22,7 +22,7 @@ from ckr_es.registry.archive import Member, Source, refused
 from ckr_es.registry.fields import Place
 from ckr_es.registry.fns_sme import SmeRecord
 from ckr_es.registry.fns_support import SupportRecord
-from ckr_es.registry.xml import MOST_ATTRIBUTES, documents, many_attributes
+from ckr_es.registry.xml import MOST_ATTRIBUTES, Documents, many_attributes
 from ckr_es.rules import Invalid, Problem
 
 Register = Literal["sme", "support"]
@@ -41,6 +41,9 @@ class Keep(Struct, frozen=True):
 
     inns: frozenset[str]
     region: str | None
+
+    def wants(self, inn: str, region: str) -> bool:
+        return inn in self.inns or (self.region is not None and region == self.region)
 
 
 class Batch(Struct, frozen=True):
@@ -70,8 +73,9 @@ def register_of(source: Source) -> Register:
     """Which register this is, by the type that its first member names (ТипИнф)."""
     first = source.members[0]
     with source.opened() as stream, stream(first) as file:
-        for root, _, _ in documents(file, first.name):
-            return _register(root, first.name)
+        documents = Documents(file, first.name)
+        for _ in documents:
+            return _register(documents.root, first.name)
     raise refused("register-empty", "В первом файле нет ни одного документа", first.name)
 
 
@@ -193,20 +197,29 @@ def _member(
     days: dict[str | None, date] = {}  # as written; mostly one
     said: str | None = None
     with stream(member) as file:
-        for root, document, line in documents(file, member.name):
+        documents = Documents(file, member.name)
+        for text in documents:
             if records == 0:
+                root = documents.root
                 if (found := _register(root, member.name)) != register:
                     detail = f"Это {_TITLES[found]}, а не {_TITLES[register]}"
                     raise refused("register-wrong-kind", detail, member.name, root.sourceline)
                 said = root.get("КолДок")
-            records += 1
-            place.document, place.line = document, line
-            text = document.get("ДатаСост")
-            as_of = days.get(text) or days.setdefault(text, place.day(text, "ДатаСост"))
-            inn, region = form.key(document, place)
-            if inn in keep.inns or (keep.region is not None and region == keep.region):
+            if usual := form.USUAL.match(text):
+                day, legal, person, region = usual.groups()
+                if day.decode() in days and not keep.wants((legal or person).decode(), region.decode()):
+                    records += 1
+                    continue
+            for document in documents.parsed(text):
+                records += 1
+                place.document, place.line = document, documents.line
+                told = document.get("ДатаСост")
+                as_of = days.get(told) or days.setdefault(told, place.day(told, "ДатаСост"))
+                inn, region = form.key(document, place)
+                if not keep.wants(inn, region):
+                    continue
                 if any(len(part.attrib) > MOST_ATTRIBUTES for part in document.iter()):
-                    raise many_attributes(member.name, line)
+                    raise many_attributes(member.name, place.line)
                 kept.append(form.record(document, inn, region, as_of, place))
                 if len(kept) == BATCH:
                     total += BATCH

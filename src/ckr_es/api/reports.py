@@ -1,0 +1,122 @@
+"""Reports of a period: closed versions, the same bytes for ever, and drafts of what is known."""
+
+import os
+import threading
+from typing import Annotated, Any, Final
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, QueryParameter
+
+from ckr_es.api.asked import Travel, known
+from ckr_es.api.auth import READ_FIGURES, roles
+from ckr_es.api.reads import Reader
+from ckr_es.reports import forms
+from ckr_es.reports.forms import Form
+from ckr_es.reports.report import PARTS, AnyReport, Part
+from ckr_es.rules import Invalid, Problem
+from ckr_es.store.writer import Overloaded
+
+Reading = NamedDependency[Reader]
+Known = NamedDependency[Travel]
+Label = FromPath[str]
+Version = Annotated[int | None, QueryParameter(required=False, ge=1, le=2**31)]
+Draft = Annotated[bool, QueryParameter(required=False)]
+Parts = Annotated[list[Part] | None, QueryParameter(name="part", required=False)]
+
+# A report is seconds of one core: a few at a time, and whoever waits longer than this is asked to come again.
+_TURN: Final = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) // 2))
+_PATIENCE: Final = 10.0
+
+
+def _read(form: Form) -> dict[str, Any]:
+    return {"sync_to_thread": True, "media_type": forms.MEDIA[form], **roles(READ_FIGURES, whole_centre=True)}
+
+
+class ReportController(Controller):
+    path = "/periods/{label:str}"
+    tags = ["reports"]
+    dependencies = {"known": Provide(known, sync_to_thread=False)}
+
+    @get("/report.json", **_read("json"))
+    def json(
+        self,
+        label: Label,
+        known: Known,
+        reading: Reading,
+        version: Version = None,
+        draft: Draft = False,
+        parts: Parts = None,
+    ) -> Response[bytes]:
+        """The canonical report; its last member is the SHA-256 of all before it."""
+        return _report("json", label, known, reading, version, draft, parts)
+
+    @get("/report.xlsx", **_read("xlsx"))
+    def xlsx(
+        self,
+        label: Label,
+        known: Known,
+        reading: Reading,
+        version: Version = None,
+        draft: Draft = False,
+        parts: Parts = None,
+    ) -> Response[bytes]:
+        """The report as a workbook, one sheet a part."""
+        return _report("xlsx", label, known, reading, version, draft, parts)
+
+    @get("/report.pdf", **_read("pdf"))
+    def pdf(
+        self,
+        label: Label,
+        known: Known,
+        reading: Reading,
+        version: Version = None,
+        draft: Draft = False,
+        parts: Parts = None,
+    ) -> Response[bytes]:
+        """The report as PDF/A, to be printed and signed; the canonical report is attached to it."""
+        return _report("pdf", label, known, reading, version, draft, parts)
+
+    @get("/restatement.xlsx", **_read("xlsx"))
+    def restatement_xlsx(
+        self, label: Label, known: Known, reading: Reading, version: Version = None
+    ) -> Response[bytes]:
+        """From a submitted version to what is known, with the events, as a workbook."""
+        return _answered(reading.restated(label, known, version), "xlsx", lasting=False)
+
+    @get("/restatement.pdf", **_read("pdf"))
+    def restatement_pdf(
+        self, label: Label, known: Known, reading: Reading, version: Version = None
+    ) -> Response[bytes]:
+        """From a submitted version to what is known, with the events, as PDF/A."""
+        return _answered(reading.restated(label, known, version), "pdf", lasting=False)
+
+
+def _report(
+    form: Form,
+    label: str,
+    known: Travel,
+    reading: Reader,
+    version: int | None,
+    draft: bool,
+    parts: list[Part] | None,
+) -> Response[bytes]:
+    if draft and version is not None:
+        detail = "Черновик не имеет версии: укажите version или draft, не оба"
+        raise Invalid("ambiguous", detail, [Problem("/version", "ambiguous", detail, version)])
+    report = reading.report(label, known, version, draft, parts or PARTS)
+    return _answered(report, form, lasting=report.status == "closed")
+
+
+def _answered(report: AnyReport, form: Form, *, lasting: bool) -> Response[bytes]:
+    if form != "json" and not _TURN.acquire(timeout=_PATIENCE):
+        raise Overloaded
+    try:
+        content = forms.rendered(report, form)
+    finally:
+        if form != "json":
+            _TURN.release()
+    headers = {"Content-Disposition": f'attachment; filename="{forms.file_name(report, form)}"'}
+    if lasting:
+        headers["ETag"] = f'"{report.digest}"'
+    return Response(content, media_type=forms.MEDIA[form], headers=headers)

@@ -1,0 +1,36 @@
+"""The forms of a report: their media types, file names, and bytes."""
+
+from typing import Final, Literal, get_args
+
+from ckr_es.reports import pdf, xlsx
+from ckr_es.reports.report import PARTS, AnyReport, Restatement, encoded
+
+Form = Literal["json", "xlsx", "pdf"]
+FORMS: Final[tuple[Form, ...]] = get_args(Form)
+MEDIA: Final[dict[Form, str]] = {
+    "json": "application/json",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
+}
+
+
+def rendered(report: AnyReport, form: Form) -> bytes:
+    """The same report gives the same bytes, on every machine and in every process. PDF is work of seconds."""
+    match form:
+        case "json":
+            return encoded(report)
+        case "xlsx":
+            return xlsx.rendered(report)
+        case "pdf":
+            return pdf.rendered(report)
+
+
+def file_name(report: AnyReport, form: Form) -> str:
+    """ASCII, as it stands in a header: ckr-2021-Q2-v1.pdf, ckr-2021-Q2-draft-901-kpi.xlsx."""
+    if isinstance(report, Restatement):
+        said = f"v{report.version}-restated-{report.known_position}"
+    else:
+        said = f"v{report.version}" if report.version else f"draft-{report.known_position}"
+        if report.parts != PARTS:
+            said += f"-{'-'.join(report.parts)}"
+    return f"ckr-{report.period}-{said}.{form}"
