@@ -23,6 +23,8 @@ from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.events import EventController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
+from ckr_es.api.imports import PATH as IMPORTS
+from ckr_es.api.imports import ImportController
 from ckr_es.api.kpi import KpiController
 from ckr_es.api.loads import Loads
 from ckr_es.api.lookups import LookupController
@@ -42,6 +44,7 @@ from ckr_es.store.database import Database
 from ckr_es.store.settings import Settings
 
 MAX_BODY = 1_000_000
+UPLOADS = (*PATHS.values(), IMPORTS)
 BODY_PATIENCE = 20.0  # seconds a client has to send its body
 PATIENCE = 0.5  # seconds a call waits for its turn; with the writer's patience within the promised two
 
@@ -60,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             app.state.tracking = tracking
             app.state.pool = tracking.recorder.pool
             app.state.spool = Spool(settings.data_dir)
-            app.state.loads = loads = Loads(tracking)
+            app.state.loads = loads = Loads()
             app.state.registries = Registries(tracking, settings)
             follower = Follower(database)
             follower.start()
@@ -89,6 +92,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     EventController,
                     RegistryController,
                     LookupController,
+                    ImportController,
                 ],
             ),
             HealthController,
@@ -205,7 +209,7 @@ class Gate:
 
 
 def _is_upload(scope: HTTPScope) -> bool:
-    return scope["method"] == "POST" and scope["path"].rstrip("/") in PATHS.values()
+    return scope["method"] == "POST" and scope["path"].rstrip("/") in UPLOADS
 
 
 async def _read_ahead(receive: Receive) -> Receive:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -17,12 +16,13 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from ckr_es.api import spool
 from ckr_es.api.asked import command_key
 from ckr_es.api.auth import READ, RECORD, roles
-from ckr_es.api.loads import Load, Loads
+from ckr_es.api.loads import Loads, interrupted, seconds
 from ckr_es.api.problems import BadRequest, problem
 from ckr_es.api.reads import Cursor, Limit, decoded, paged
 from ckr_es.application import KeyReused
 from ckr_es.registry import snapshots
 from ckr_es.registry.loading import REGION, Order, Stopped
+from ckr_es.registry.loading import load as load_file
 from ckr_es.registry.reading import Register
 from ckr_es.registry.recording import Clerk
 from ckr_es.registry.snapshots import Snapshot
@@ -33,9 +33,7 @@ from ckr_es.store.database import Pool
 AnyRequest = Request[Any, Any, Any]
 Id = FromPath[UUID]
 
-WAIT, LONGEST_WAIT = 10, 30  # seconds an answer waits for the end of a load
 MEDIA: Final = ("application/zip", "application/xml", "text/xml", "application/octet-stream")
-PREFERRED: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})")
 PATHS: Final[dict[Register, str]] = {
     "sme": "/api/v1/registry/sme-snapshots",
     "support": "/api/v1/registry/support-snapshots",
@@ -154,34 +152,17 @@ async def _loaded(
             file_name=None,
         )
         loads: Loads = state.loads
-        load = loads.start(order)
+        load = loads.start(lambda watch: load_file(state.tracking, order, watch), spooled.path)
     except BaseException:
         spooled.path.unlink(missing_ok=True)
         raise
-    return await _ended(load, state.pool, key, digest, _seconds(prefer), is_new)
-
-
-async def _ended(
-    load: Load, pool: Pool, key: str, digest: bytes, seconds: int, is_new: bool
-) -> Response[Any]:
-    """The snapshot when it is recorded, or what is wrong with it; 202 when that takes longer than the wait."""
-    began: asyncio.Future[UUID] = asyncio.wrap_future(load.began)
-    done: asyncio.Future[Snapshot] = asyncio.wrap_future(load.done)
-    either: set[asyncio.Future[Any]] = {began, done}
-    done.add_done_callback(lambda ended: ended.exception())  # heard, even if nobody waits for it any more
-    deadline = asyncio.get_running_loop().time() + seconds
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    if began.done():
-        await asyncio.to_thread(_keep, pool, key, digest, began.result())
-    await asyncio.wait({done}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-    if not done.done():
-        snapshot = await asyncio.to_thread(_existing, pool, began.result())
-        return _response(snapshot, 202)
     try:
-        return _response(done.result(), 201 if is_new else 200)
+        ended = await load.ended(seconds(prefer), lambda began: _keep(state.pool, key, digest, began))
     except Stopped:
-        detail = "Загрузка прервана: пришлите тот же файл ещё раз, она продолжится"
-        return problem(503, "load-interrupted", detail, headers={"Retry-After": "5"})
+        return interrupted()
+    if isinstance(ended, UUID):
+        return _response(await asyncio.to_thread(_existing, state.pool, ended), 202)
+    return _response(ended, 201 if is_new else 200)
 
 
 def _again(snapshot: Snapshot) -> Response[Any]:
@@ -198,12 +179,6 @@ def _again(snapshot: Snapshot) -> Response[Any]:
 def _response(snapshot: Snapshot, status: int, more: dict[str, str] | None = None) -> Response[Any]:
     headers = {"Location": f"{PATHS[snapshot.register]}/{snapshot.id}", **(more or {})}
     return Response(snapshots.told(snapshot), status_code=status, headers=headers)
-
-
-def _seconds(prefer: str | None) -> int:
-    """RFC 7240, `wait`: seconds."""
-    said = PREFERRED.search(prefer or "")
-    return min(int(said[1]), LONGEST_WAIT) if said else WAIT
 
 
 def _uploaded(pool: Pool, key: str, digest: bytes) -> Snapshot | None:

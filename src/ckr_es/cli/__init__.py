@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from ckr_es.cli import audit, figures, registry, report, serving, stale, upkeep
+from ckr_es.cli import audit, figures, imports, registry, report, serving, stale, upkeep
 from ckr_es.cli.terminal import help_option
 
 WORDS = {
@@ -40,6 +40,7 @@ for command in (
     figures.kpi,
     report.report,
     registry.registry,
+    imports.imports,
     audit.audit,
     upkeep.projections,
 ):

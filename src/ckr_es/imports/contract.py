@@ -5,7 +5,6 @@ The table is made by the API of its own routes, so a line is read, judged and re
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -36,7 +35,7 @@ class Contract:
             self._by_shape.setdefault((len(call.template), str(call.template[0])), []).append(call)
 
     def find(self, path: str) -> tuple[Call, Steps]:
-        """The command, and its steps as they are written, percent-decoded."""
+        """The command, and its steps as they are written."""
         parts = path.split("/")
         if parts[0] == "" and len(parts) > 1:
             for call in self._by_shape.get((len(parts) - 1, parts[1]), ()):
@@ -51,7 +50,7 @@ def _matched(template: tuple[str | tuple[str, str], ...], parts: list[str]) -> S
         if isinstance(wanted, tuple):
             if not part:
                 return None
-            steps[wanted[0]] = unquote(part)
+            steps[wanted[0]] = part
         elif wanted != part:
             return None
     return steps

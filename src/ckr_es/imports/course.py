@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json, Jsonb
 
 from ckr_es.imports import rows
 from ckr_es.rules import Refused, Unknown
@@ -164,7 +164,7 @@ def moved(conn: Conn, id: UUID, state: Reached, **also: Any) -> None:
 def step(conn: Conn, id: UUID, phase: rows.Phase, done: int, tally: Tally) -> None:
     """So far, and what it came to."""
     column = "preview" if phase == "preview" else "recorded"
-    conn.execute(STEP.format(column).encode(), (done, Jsonb(tally.told()), id))
+    conn.execute(STEP.format(column).encode(), (done, Json(tally.told()), id))
 
 
 def fail(conn: Conn, id: UUID, refusal: Refused, state: Reached) -> None:

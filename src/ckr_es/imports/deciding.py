@@ -1,43 +1,20 @@
 """Each row decided as the API would decide it, after the rows before it; what it needs is read for many at once."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
 from itertools import count
-from typing import Any, Final, Literal
-from uuid import UUID
+from typing import Any, Final, Literal, Protocol
 
-import msgspec
 from msgspec import Struct
 
-from ckr_es.application import (
-    Answer,
-    KeyReused,
-    Replayed,
-    Request,
-    ServiceTracking,
-)
+from ckr_es.application import Answer, KeyReused, Replayed, Request, ServiceTracking
 from ckr_es.imports import windows
-from ckr_es.imports.contract import Call, Contract, Steps
-from ckr_es.imports.references import resolved_body, resolved_steps
 from ckr_es.imports.rehearsal import UNRECORDED, Cut, Decided, Gathered, Missing, Rehearsal, Wanted, rehearsed
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
-from ckr_es.rules.validation import parse
 
 Outcome = Literal["recorded", "unchanged", "replayed", "refused"]
 BATCH: Final = 1000  # rows decided, and sent to the door, at once
-SHORTEST: Final = 32
-API: Final = "/api/v1"
+SHORTEST: Final = 32  # rows that it always looks ahead
 STATUS: Final = ((Invalid, 422), (Forbidden, 403), (Unknown, 404), (Refused, 409))
-
-
-class Clerk(Struct, frozen=True, kw_only=True):
-    """In whose name rows are decided, and for which import."""
-
-    actor: str
-    role: str
-    today: date
-    import_id: UUID
 
 
 class Row(Struct, frozen=True):
@@ -82,9 +59,20 @@ class Verdict(Struct):
 Act = Callable[[ServiceTracking], Answer]
 
 
-class _Prepared(Struct):
+class Prepared(Struct):
+    """A command, and what makes it."""
+
     request: Request
     act: Act
+
+
+class Source(Protocol):
+    """What rows ask for, and under which key."""
+
+    def key(self, row: Row) -> str: ...
+
+    def prepare(self, row: Row, window: Rehearsal) -> Prepared:
+        """Raises Refused for a row that asks for nothing that could be done, and the window's Missing."""
 
 
 class Desk:
@@ -94,15 +82,13 @@ class Desk:
         self,
         tracking: ServiceTracking,
         conn: windows.Conn,
-        contract: Contract,
-        clerk: Clerk,
+        source: Source,
         *,
         commits: bool,
     ) -> None:
         self._tracking = tracking
         self._conn = conn
-        self._contract = contract
-        self._clerk = clerk
+        self._source = source
         self._commits = commits
         self._reach = BATCH
         self._places: Iterator[int] = count(UNRECORDED + 1)
@@ -120,7 +106,7 @@ class Desk:
     def _decide(self, rows: Sequence[Row]) -> tuple[list[Verdict], Rehearsal]:
         window = Rehearsal(self._places, cuts=self._commits)
         tracking = rehearsed(self._tracking, window)
-        prepared: list[_Prepared | Refusal | None] = [None] * len(rows)
+        prepared: list[Prepared | Refusal | None] = [None] * len(rows)
         verdicts: list[Verdict] = []
         satisfied: set[int] = set()
         while len(verdicts) < len(rows):
@@ -143,7 +129,7 @@ class Desk:
         self,
         rows: Sequence[Row],
         n: int,
-        prepared: list[_Prepared | Refusal | None],
+        prepared: list[Prepared | Refusal | None],
         window: Rehearsal,
         tracking: ServiceTracking,
         wanted: Wanted,
@@ -153,7 +139,7 @@ class Desk:
         window.ahead = True
         for later in range(n + 1, len(rows)):
             if window.head is None:
-                wanted.keys.add(_key_of(self._clerk, rows[later]))
+                wanted.keys.add(self._source.key(rows[later]))
             if later in satisfied:
                 continue
             try:
@@ -169,7 +155,7 @@ class Desk:
         self,
         rows: Sequence[Row],
         n: int,
-        prepared: list[_Prepared | Refusal | None],
+        prepared: list[Prepared | Refusal | None],
         window: Rehearsal,
         tracking: ServiceTracking,
     ) -> Verdict:
@@ -177,7 +163,7 @@ class Desk:
         ready = prepared[n]
         if ready is None:
             try:
-                ready = self._prepare(row, window)
+                ready = self._source.prepare(row, window)
             except Refused as refused:
                 ready = refusal_of(refused)
                 if window.ahead:
@@ -203,28 +189,6 @@ class Desk:
                 verdict.first_position, verdict.last_position = stored.rows[0].id, stored.rows[-1].id
                 verdict.ours = stored.rows[0].correlation_id == request.correlation_id
         return verdict
-
-    def _prepare(self, row: Row, window: Rehearsal) -> _Prepared:
-        if row.error is not None:
-            raise Stored(msgspec.convert(row.error, Refusal))
-        assert row.path is not None
-        assert row.body is not None
-        call, said = self._contract.find(row.path)
-        if self._clerk.role not in call.roles:
-            raise Forbidden("role-not-allowed", f"Роли «{self._clerk.role}» это не разрешено")
-        key = _key(self._clerk, row)
-        steps = resolved_steps(call, said, window, self._clerk.actor)
-        given = resolved_body(_json(row.body), window, self._clerk.actor)
-        body = parse(call.body, given, self._clerk.today)
-        request = Request(
-            key=key,
-            request_hash=_hash(call, steps, given),
-            actor=self._clerk.actor,
-            role=self._clerk.role,
-            correlation_id=self._clerk.import_id,
-            today=self._clerk.today,
-        )
-        return _Prepared(request, lambda tracking: call.do(tracking, request, steps, body))
 
 
 class Stored(Refused):
@@ -253,34 +217,5 @@ def malformed(code: str, detail: str) -> Refusal:
     return Refusal(400, code, detail, (Problem("", code, detail),))
 
 
-def _json(body: str) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Stored(malformed("malformed-json", "Команда (body) не читается как JSON")) from error
-
-
 def _refused(row: Row, refusal: Refusal) -> Verdict:
     return Verdict(row, "refused", refusal=refusal)
-
-
-def _key(clerk: Clerk, row: Row) -> str:
-    """As the caller's own Idempotency-Key; a row without one is this import's and no other's."""
-    key = None if row.key is None else row.key.strip()
-    if key is not None and not (0 < len(key) <= 200 and key.isprintable()):
-        detail = "Ключ (key): от 1 до 200 печатных знаков"
-        raise Invalid("idempotency-key-invalid", detail, [Problem("/key", "idempotency-key-invalid", detail)])
-    return _key_of(clerk, row)
-
-
-def _key_of(clerk: Clerk, row: Row) -> str:
-    own = f"import:{clerk.import_id}:{row.no}" if row.key is None else row.key.strip()
-    return f"{clerk.actor}:{own}"
-
-
-def _hash(call: Call, steps: Steps, body: Any) -> bytes:
-    """What the API makes of the same command: over method, path and body."""
-    parts = (str(steps[part[0]]) if isinstance(part, tuple) else part for part in call.template)
-    path = "/".join((API, *parts))
-    said = (call.method.encode(), path.encode(), msgspec.json.encode(body, order="sorted"))
-    return hashlib.sha256(b"\n".join(said)).digest()

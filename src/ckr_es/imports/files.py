@@ -2,7 +2,7 @@
 
 import codecs
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import date
 from pathlib import Path
 from typing import IO, Any, Final
@@ -10,6 +10,7 @@ from typing import IO, Any, Final
 import msgspec
 from msgspec import Struct
 
+from ckr_es.imports import sheets
 from ckr_es.imports.course import Format
 from ckr_es.imports.deciding import Refusal, Row, malformed
 from ckr_es.registry.archive import refused
@@ -37,6 +38,7 @@ class File(Struct, frozen=True):
     format: Format
     sha256: str
     size: int
+    name: str
 
     @classmethod
     def open(cls, path: Path, name: str) -> "File":
@@ -48,9 +50,18 @@ class File(Struct, frozen=True):
                 start = file.read(PIECE)
                 file.seek(0)
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return cls(path, _format(start, name), digest, path.stat().st_size)
+            return cls(path, _format(start, name), digest, path.stat().st_size, name)
         except OSError as error:
             raise refused("file-unreadable", f"«{name}» не читается") from error
+
+    def rows(self) -> Generator[tuple[Row, int], None, None]:
+        """The rows, each with how much of the file is read by then (of a workbook, nobody knows)."""
+        if self.format == "ndjson":
+            with self.path.open("rb") as opened:
+                yield from lines(opened)
+        else:
+            for row in sheets.read(self.path, self.format, self.name):
+                yield row, 0
 
 
 def _format(start: bytes, name: str) -> Format:

@@ -15,9 +15,10 @@ from ckr_es.application import ServiceTracking
 from ckr_es.imports import course, door, files, rows, windows
 from ckr_es.imports.contract import Contract
 from ckr_es.imports.course import Import, Tally
-from ckr_es.imports.deciding import BATCH, Clerk, Desk, Verdict
-from ckr_es.registry.loading import UPLOADED, Stopped, Watch
-from ckr_es.rules import Invalid, Refused
+from ckr_es.imports.deciding import BATCH, Desk, Verdict
+from ckr_es.imports.preparing import Clerk, Lines
+from ckr_es.registry.loading import DIED, UPLOADED, Stopped, Watch
+from ckr_es.rules import Forbidden, Invalid, Refused
 from ckr_es.store.door import Column, ColumnDumper
 
 Conn = psycopg.Connection[Any]
@@ -71,10 +72,13 @@ def preview(tracking: ServiceTracking, contract: Contract, order: Order, watch: 
 def commit(tracking: ServiceTracking, contract: Contract, id: UUID, caller: Caller, watch: Watch) -> Import:
     """The import with all of its rows recorded that the rules allow now; one that is committed stays as it is.
 
-    Raises Refused for an import that is not previewed, Stopped; then, and after a crash, the next one goes on.
+    Raises Forbidden to others than who previewed it, Refused for one that is not previewed, Stopped; then, and after a crash, the next one goes on.
     """
     with connected(tracking) as conn, course.at_work(conn, id):
         one = course.find(conn, id)
+        if one.actor != caller.actor:
+            # Whoever commits is the actor of every event, and the rows' keys are the actor's.
+            raise Forbidden("foreign-import", "Импорт записывает тот, кто его прислал")
         watch.began(id)
         match one.reached:
             case "committed":
@@ -120,8 +124,7 @@ def _read(conn: Conn, one: Import, file: files.File, watch: Watch) -> None:
     rows.forget(conn, one.id)
     count = 0
     try:
-        with file.path.open("rb") as opened:
-            found = files.lines(opened)
+        with closing(file.rows()) as found:  # ending it ends the child that reads a workbook
             while batch := list(islice(found, STAGED)):
                 rows.put(conn, one.id, [row for row, _ in batch])
                 count += len(batch)
@@ -129,7 +132,8 @@ def _read(conn: Conn, one: Import, file: files.File, watch: Watch) -> None:
                 if watch.stopped():
                     raise Stopped
     except Invalid as invalid:
-        course.fail(conn, one.id, invalid, "failed")
+        if invalid.code != DIED:
+            course.fail(conn, one.id, invalid, "failed")
         raise
     course.moved(conn, one.id, "previewing", rows=count)
 
@@ -142,7 +146,7 @@ def _judge(
         course.moved(conn, id, "previewing", done=0)
     total = course.find(conn, id).rows
     clerk = Clerk(actor=caller.actor, role=caller.role, today=caller.today, import_id=id)
-    desk = Desk(tracking, conn, contract, clerk, commits=False)
+    desk = Desk(tracking, conn, Lines(contract, clerk), commits=False)
     tally, done = Tally(), 0
     while window := rows.window(conn, id, done, BATCH):
         verdicts, rehearsal = desk.decide(window)
@@ -159,8 +163,8 @@ def _judge(
 def _record(
     tracking: ServiceTracking, conn: Conn, contract: Contract, one: Import, caller: Caller, watch: Watch
 ) -> None:
-    clerk = Clerk(actor=one.actor, role=caller.role, today=caller.today, import_id=one.id)
-    desk = Desk(tracking, conn, contract, clerk, commits=True)
+    clerk = Clerk(actor=caller.actor, role=caller.role, today=caller.today, import_id=one.id)
+    desk = Desk(tracking, conn, Lines(contract, clerk), commits=True)
     tally, done = Tally(one.recorded if one.done else None), one.done
     doubtful = True  # what follows the last step may have been recorded before an interruption
     while window := rows.window(conn, one.id, done, BATCH):

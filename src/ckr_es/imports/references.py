@@ -6,6 +6,7 @@ In a body, the value of `participant_id` or `case_id` is an id, {"inn": …}, {"
 """
 
 from typing import Any, Final, NoReturn
+from urllib.parse import unquote
 from uuid import UUID
 
 from ckr_es.application import stream_id
@@ -46,11 +47,13 @@ def _step(kind: str, text: str, window: Rehearsal, actor: str) -> Any:
                 return _id(text, window, actor)
     except Invalid:
         _unknown()
-    return text if not text.startswith("ref:") else _ref(text[4:], window, actor)
+    source, colon, rest = text.partition(":")
+    return _ref(unquote(rest), window, actor) if (source, colon) == ("ref", ":") else unquote(text)
 
 
 def _id(text: str, window: Rehearsal, actor: str) -> UUID:
     source, colon, rest = text.partition(":")
+    source, rest = unquote(source), unquote(rest)
     if not colon:
         try:
             return UUID(text)

@@ -77,7 +77,7 @@ class Source(Struct, frozen=True, kw_only=True):
     def opened(self) -> Iterator[Callable[[Member], IO[bytes]]]:
         """What opens the bytes of a member; the directory of an archive is read once."""
         if self.kind == "zip":
-            with _unzipped(self.path, self.path.name) as archive:
+            with unzipped(self.path, self.path.name) as archive:
                 yield lambda member: _begun(archive, member)
         elif self.kind == "xml":
             yield lambda _: self.path.open("rb")
@@ -142,7 +142,7 @@ class _Sparing(io.FileIO):
 
 
 @contextmanager
-def _unzipped(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
+def unzipped(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
     with _Sparing(path) as file:
         try:
             archive = zipfile.ZipFile(file)
@@ -161,19 +161,16 @@ def _begun(archive: zipfile.ZipFile, member: Member) -> IO[bytes]:
 
 
 def _directory(path: Path, name: str) -> tuple[Member, ...]:
-    with _unzipped(path, name) as archive:
+    with unzipped(path, name) as archive:
         entries = archive.infolist()
         directory_at = archive.start_dir
     if not entries:
         raise refused("archive-empty", "В архиве нет файлов")
-    if len(entries) > MOST_MEMBERS:
-        raise refused("archive-bomb", f"В архиве {len(entries)} файлов, допустимо {MOST_MEMBERS}")
-    names: set[str] = set()
     for entry in entries:
-        _harmless(entry, names)
-    if sum(entry.file_size for entry in entries) > LARGEST_ARCHIVE:
-        raise refused("archive-bomb", f"Архив распаковывается более чем в {LARGEST_ARCHIVE // 2**30} ГБ")
-    _apart(entries, directory_at)
+        _named(entry.filename)
+        if not entry.filename.lower().endswith(".xml"):
+            raise refused("archive-unknown-file", "В архиве реестра бывают только файлы XML", entry.filename)
+    harmless(entries, directory_at, MOST_MEMBERS, LARGEST_ARCHIVE)
     return tuple(sorted((Member(e.filename, e.file_size) for e in entries), key=lambda m: m.name))
 
 
@@ -182,22 +179,27 @@ def _named(name: str) -> None:
         raise refused("archive-unknown-file", "Недопустимое имя файла", name[:LONGEST_NAME])
 
 
-def _harmless(entry: zipfile.ZipInfo, names: set[str]) -> None:
-    name = entry.filename
-    _named(name)
-    if name in names:
-        raise refused("archive-damaged", "Два файла с одним именем", name)
-    names.add(name)
-    if not name.lower().endswith(".xml"):
-        raise refused("archive-unknown-file", "В архиве реестра бывают только файлы XML", name)
-    if entry.flag_bits & 1:
-        raise refused("archive-encrypted", "Файл зашифрован", name)
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise refused("archive-damaged", "Неизвестный способ сжатия", name)
-    bomb = entry.file_size > BOMB_FLOOR and entry.file_size > BOMB_RATIO * max(entry.compress_size, 1)
-    if bomb or entry.file_size > LARGEST_MEMBER:
-        packed = f"{entry.compress_size} байт распаковываются в {entry.file_size}"
-        raise refused("archive-bomb", f"Похоже на zip-бомбу: {packed}", name)
+def harmless(entries: list[zipfile.ZipInfo], directory_at: int, most: int, largest: int) -> None:
+    """What a directory says of its members promises to unpack, to no more than `largest` bytes, each byte once."""
+    if len(entries) > most:
+        raise refused("archive-bomb", f"В архиве {len(entries)} файлов, допустимо {most}")
+    names: set[str] = set()
+    for entry in entries:
+        name = entry.filename
+        if name in names:
+            raise refused("archive-damaged", "Два файла с одним именем", name)
+        names.add(name)
+        if entry.flag_bits & 1:
+            raise refused("archive-encrypted", "Файл зашифрован", name)
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise refused("archive-damaged", "Неизвестный способ сжатия", name)
+        bomb = entry.file_size > BOMB_FLOOR and entry.file_size > BOMB_RATIO * max(entry.compress_size, 1)
+        if bomb or entry.file_size > LARGEST_MEMBER:
+            packed = f"{entry.compress_size} байт распаковываются в {entry.file_size}"
+            raise refused("archive-bomb", f"Похоже на zip-бомбу: {packed}", name)
+    if sum(entry.file_size for entry in entries) > largest:
+        raise refused("archive-bomb", f"Архив распаковывается более чем в {largest // 2**20} МБ")
+    _apart(entries, directory_at)
 
 
 def _apart(entries: list[zipfile.ZipInfo], directory_at: int) -> None:

@@ -149,8 +149,8 @@ class _Reader:
 def _work(pipe: "Pipe", source: Source, register: Register, keep: Keep, today: date) -> None:
     """The life of a child. Whoever interrupts the parent by Ctrl-C interrupts it: the parent ends its children."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit_memory()
-    Thread(target=_die_with_parent, daemon=True).start()
+    limit_memory()
+    Thread(target=die_with_parent, daemon=True).start()
     member: Member | None = None
     try:
         with source.opened() as stream:
@@ -167,14 +167,15 @@ def _work(pipe: "Pipe", source: Source, register: Register, keep: Keep, today: d
         return
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A parent that was killed tells nobody: its children would wait for it for ever."""
     if (parent := parent_process()) is not None:
         parent.join()
         os._exit(1)
 
 
-def _limit_memory() -> None:
+def limit_memory() -> None:
+    """Of this process, as far as the system can."""
     try:
         import resource
     except ImportError:  # no such thing on Windows

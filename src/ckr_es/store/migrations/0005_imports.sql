@@ -21,8 +21,8 @@ create table imports.import (
     backend     int,  -- the server process whose lock says that somebody is at it
     rows        bigint not null default 0,
     done        bigint not null default 0,  -- the last row that the present phase is through with
-    preview     jsonb,  -- what each phase came to, as its rows were counted
-    recorded    jsonb,
+    preview     json,  -- what each phase came to, as its rows were counted
+    recorded    json,
     reverted    bigint,
     reason      text,  -- of the revert, with its late reason
     late_reason text,
