@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 
-from benchmarks import registry
+from benchmarks import imports, registry
 
-BENCHMARKS = {"registry": registry}
+BENCHMARKS = {"import": imports, "registry": registry}
 
 
 def main() -> None:

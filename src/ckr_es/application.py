@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 import msgspec
 from eventsourcing.application import Application
 from eventsourcing.utils import Environment
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ckr_es.aggregates import Event, amend, reporting_period
 from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
@@ -37,7 +37,10 @@ def stream_id(noun: str, natural_key: str) -> UUID:
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """Who asks, under which key, and for what: `request_hash` is SHA-256 over method, path and body."""
+    """Who asks, under which key, and for what: `request_hash` is SHA-256 over method, path and body.
+
+    `new_id` is for what it makes and has no natural key.
+    """
 
     key: str
     request_hash: bytes
@@ -47,6 +50,7 @@ class Request(Struct, frozen=True, kw_only=True):
     today: date
     cluster: str | None = None
     if_match: int | None = None
+    new_id: UUID = field(default_factory=uuid4)
 
 
 class ReceiptEvent(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from ckr_es.aggregates import participant, plan, service_case
 from ckr_es.aggregates.amend import fold
@@ -16,9 +16,9 @@ from ckr_es.rules import earlier_support, eligibility
 from ckr_es.rules.earlier_support import Note
 
 
-def case_stream(source: str | None, external_id: str | None) -> UUID:
-    """The same pair again is the same case; without one every application is a case of its own."""
-    return stream_id("service-case", f"{source}\n{external_id}") if external_id else uuid4()
+def case_stream(source: str, external_id: str) -> UUID:
+    """The same pair again is the same case."""
+    return stream_id("service-case", f"{source}\n{external_id}")
 
 
 def open_case(
@@ -26,7 +26,8 @@ def open_case(
 ) -> Answer:
     """An application of a participant; complex ones at most `complex_limit` a participant and year."""
     within(request, opened.cluster)
-    id = case_stream(opened.source, opened.external_id)
+    source, external_id = opened.source, opened.external_id
+    id = case_stream(source, external_id) if source and external_id else request.new_id
     who, year = opened.participant_id, opened.applied_on.year
     plan_id = stream_id("plan", str(year))
     reads = [who, cluster_stream(opened.cluster), plan_id]

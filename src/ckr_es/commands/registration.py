@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -46,7 +46,7 @@ def register(tracking: ServiceTracking, request: Request, given: Registration) -
     if person:
         private |= {"name": given.name, "inn": given.inn, "ogrnip": given.ogrn}
         known = tracking.recorder.participant_by_inn(given.inn)
-        id = known or uuid4()
+        id = known or request.new_id
     else:
         id = stream_id("participant", given.inn)
     identity = _identity(id, given.inn if person else None, private) if private else None

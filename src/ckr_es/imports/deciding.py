@@ -1,5 +1,6 @@
 """Each row decided as the API would decide it, after the rows before it; what it needs is read for many at once."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, Final, Literal, Protocol
@@ -13,6 +14,7 @@ from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 
 Outcome = Literal["recorded", "unchanged", "replayed", "refused"]
 BATCH: Final = 1000  # rows decided, and sent to the door, at once
+MOST_ASKED: Final = 20  # times that one row may need more
 SHORTEST: Final = 32  # rows that it always looks ahead
 STATUS: Final = ((Invalid, 422), (Forbidden, 403), (Unknown, 404), (Refused, 409))
 
@@ -109,12 +111,15 @@ class Desk:
         prepared: list[Prepared | Refusal | None] = [None] * len(rows)
         verdicts: list[Verdict] = []
         satisfied: set[int] = set()
+        asked: Counter[int] = Counter()
         while len(verdicts) < len(rows):
             n = len(verdicts)
             gathered = len(window.gathered)
             try:
                 verdict = self._one(rows, n, prepared, window, tracking)
             except Missing as missing:
+                asked[n] += 1
+                assert asked[n] <= MOST_ASKED, "what is asked for is another thing each time"
                 self._read_ahead(rows, n, prepared, window, tracking, missing.wanted, satisfied)
                 continue
             except Cut:

@@ -72,7 +72,8 @@ def preview(tracking: ServiceTracking, contract: Contract, order: Order, watch: 
 def commit(tracking: ServiceTracking, contract: Contract, id: UUID, caller: Caller, watch: Watch) -> Import:
     """The import with all of its rows recorded that the rules allow now; one that is committed stays as it is.
 
-    Raises Forbidden to others than who previewed it, Refused for one that is not previewed, Stopped; then, and after a crash, the next one goes on.
+    Raises Forbidden to others than who previewed it, Refused for one that is not previewed, Stopped; then, and after
+    a crash, the next one goes on.
     """
     with connected(tracking) as conn, course.at_work(conn, id):
         one = course.find(conn, id)
@@ -181,12 +182,12 @@ def _record(
 
 def _claim(conn: Conn, id: UUID, verdicts: Sequence[Verdict]) -> None:
     """A replay of this import's own events that no row is told to have recorded: it was recorded and not told."""
-    ours = [v for v in verdicts if v.ours and v.first_position is not None]
-    taken = rows.claimed(conn, id, [v.first_position for v in ours if v.first_position is not None])
-    for verdict in ours:
-        if verdict.first_position not in taken:
-            verdict.outcome = "recorded"
-            taken.add(verdict.first_position or 0)
+    replays = {v.first_position: v for v in reversed(verdicts) if v.ours and v.first_position is not None}
+    taken = rows.claimed(conn, id, list(replays))
+    taken |= {v.first_position or 0 for v in verdicts if v.outcome == "recorded"}
+    for position, first in replays.items():
+        if position not in taken:
+            first.outcome = "recorded"
 
 
 def _tell(

@@ -23,7 +23,7 @@ TABLES: Final = """
     create temp table if not exists rehearsed_event (
         stream_id uuid, stream_version int, type text, body text, position bigint, event_id uuid, effective_on date,
         participant_id uuid, causation_id uuid, actor text, role text, correlation_id uuid, command_key text,
-        leaf bytea, recorded_at timestamptz);
+        leaf bytea not null default '', recorded_at timestamptz);
     create index if not exists rehearsed_stream on rehearsed_event (stream_id);
     create index if not exists rehearsed_participant on rehearsed_event (participant_id);
     create index if not exists rehearsed_key on rehearsed_event (command_key);

@@ -166,11 +166,7 @@ def _directory(path: Path, name: str) -> tuple[Member, ...]:
         directory_at = archive.start_dir
     if not entries:
         raise refused("archive-empty", "В архиве нет файлов")
-    for entry in entries:
-        _named(entry.filename)
-        if not entry.filename.lower().endswith(".xml"):
-            raise refused("archive-unknown-file", "В архиве реестра бывают только файлы XML", entry.filename)
-    harmless(entries, directory_at, MOST_MEMBERS, LARGEST_ARCHIVE)
+    harmless(entries, directory_at, MOST_MEMBERS, LARGEST_ARCHIVE, _of_register)
     return tuple(sorted((Member(e.filename, e.file_size) for e in entries), key=lambda m: m.name))
 
 
@@ -179,13 +175,29 @@ def _named(name: str) -> None:
         raise refused("archive-unknown-file", "Недопустимое имя файла", name[:LONGEST_NAME])
 
 
-def harmless(entries: list[zipfile.ZipInfo], directory_at: int, most: int, largest: int) -> None:
-    """What a directory says of its members promises to unpack, to no more than `largest` bytes, each byte once."""
+def _of_register(name: str) -> None:
+    _named(name)
+    if not name.lower().endswith(".xml"):
+        raise refused("archive-unknown-file", "В архиве реестра бывают только файлы XML", name)
+
+
+def harmless(
+    entries: list[zipfile.ZipInfo],
+    directory_at: int,
+    most: int,
+    largest: int,
+    named: Callable[[str], None] = lambda _: None,
+) -> None:
+    """What a directory says of its members promises to unpack, to no more than `largest` bytes, each byte once.
+
+    `named` refuses names that have no place there.
+    """
     if len(entries) > most:
         raise refused("archive-bomb", f"В архиве {len(entries)} файлов, допустимо {most}")
     names: set[str] = set()
     for entry in entries:
         name = entry.filename
+        named(name)
         if name in names:
             raise refused("archive-damaged", "Два файла с одним именем", name)
         names.add(name)

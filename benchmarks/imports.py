@@ -1,0 +1,214 @@
+"""Importing a file of commands: the append itself against COPY of the same rows, the whole pipeline, and memory.
+
+The yardstick is COPY of the very rows that the door recorded (events and command keys), as bytes made beforehand, into
+empty tables with the same columns, checks and indexes, in one transaction: no hash, no order, no version, no key is
+judged there. Ours sends the prepared commands through the door by the thousand, durably each time. The rounds come in
+random order, each in a database of its own; medians count. The pipeline is the product itself: `ckr import FILE` and
+`--commit` in a process of their own, whose greatest memory is the system's figure for it.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from imports.commands import firms
+
+from ckr_es.api.calls import contract
+from ckr_es.application import ServiceTracking
+from ckr_es.imports import windows
+from ckr_es.imports.deciding import BATCH, Desk, Row
+from ckr_es.imports.importing import Caller, Order, commit, connected, preview
+from ckr_es.imports.preparing import Clerk, Lines
+from ckr_es.registry.loading import Watch
+from ckr_es.store.database import Database
+from ckr_es.store.door import Command, append
+from ckr_es.store.embedded import EmbeddedServer
+from ckr_es.store.schema import migrate
+
+TODAY = date(2021, 12, 31)
+RATIO, GROWTH = 0.4, 1.25
+TABLES = ("event", "command")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--firms", type=int, default=500, help="in the smaller file, about nine commands each"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+
+
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="ckr-es-") as folder:
+        Path(folder).chmod(0o711)
+        with EmbeddedServer.open(Path(folder, "data")) as server:
+            found = _append(server, given)
+            found |= _pipeline(server, folder, given.firms * 10)
+        for name, count in (("small", given.firms), ("large", given.firms * 10)):
+            found |= _process(Path(folder, name), count, name)
+    found["memory_growth"] = found["large_peak_mb"] / found["small_peak_mb"]
+    return found
+
+
+def missed(found: dict[str, Any]) -> list[str]:
+    marks = []
+    if found["ratio_to_copy"] < RATIO:
+        marks.append(f"append is {found['ratio_to_copy']:.2f} of COPY, wanted {RATIO}")
+    if found["memory_growth"] > GROWTH:
+        marks.append(
+            f"a file ten times as large takes {found['memory_growth']:.2f} times the memory, wanted {GROWTH}"
+        )
+    return marks
+
+
+def _append(server: EmbeddedServer, given: argparse.Namespace) -> dict[str, Any]:
+    commands = _prepared(server, given.firms * 4)
+    events = sum(len(command.rows) for command in commands)
+    copied = _recorded(server, commands)[1]
+    door: list[float] = []
+    copy: list[float] = []
+    turns = [*("door", "copy") * given.rounds]
+    random.shuffle(turns)
+    for turn in turns:
+        if turn == "door":
+            door.append(events / _recorded(server, commands)[0])
+        else:
+            copy.append(events / _copied(server, copied))
+    return {
+        "commands": len(commands),
+        "events": events,
+        "copy_events_per_s": statistics.median(copy),
+        "append_events_per_s": statistics.median(door),
+        "append_commands_per_s": statistics.median(door) * len(commands) / events,
+        "ratio_to_copy": statistics.median(door) / statistics.median(copy),
+    }
+
+
+def _prepared(server: EmbeddedServer, count: int) -> list[Command]:
+    """What a file of plain commands comes to, decided but not recorded."""
+    commands: list[Command] = []
+    with _database(server, "prepared") as database:
+        tracking = ServiceTracking(database)
+        with connected(tracking) as conn:
+            clerk = Clerk(actor="bench", role="operator", today=TODAY, import_id=uuid4())
+            desk = Desk(tracking, conn, Lines(contract(), clerk), commits=False)
+            rows = [
+                Row(n, n, None, None, line["path"], line["key"], json.dumps(line["body"]))
+                for n, line in enumerate(firms(count), start=1)
+            ]
+            for start in range(0, len(rows), BATCH):
+                verdicts, window = desk.decide(rows[start : start + BATCH])
+                assert all(verdict.outcome == "recorded" for verdict in verdicts)
+                windows.spill(conn, window)
+                commands += [one.command for one in window.gathered]
+        tracking.close()
+    return commands
+
+
+def _recorded(server: EmbeddedServer, commands: list[Command]) -> tuple[float, dict[str, bytes]]:
+    """Seconds that the door takes, and what it recorded as COPY writes it."""
+    with _database(server, "door") as database:
+        tracking = ServiceTracking(database)
+        with connected(tracking) as conn:
+            began = time.perf_counter()
+            for start in range(0, len(commands), BATCH):
+                outcomes = append(conn, commands[start : start + BATCH])
+                assert all(outcome.kind == "recorded" for outcome in outcomes)
+            taken = time.perf_counter() - began
+        tracking.close()
+        with psycopg.connect(database.admin_conninfo(), autocommit=True) as conn:
+            copied = {}
+            for table in TABLES:
+                query = sql.SQL("copy ckr.{} to stdout").format(sql.Identifier(table))
+                with conn.cursor() as cursor, cursor.copy(query) as out:
+                    copied[table] = b"".join(bytes(piece) for piece in out)
+    return taken, copied
+
+
+def _copied(server: EmbeddedServer, given: dict[str, bytes]) -> float:
+    with (
+        _database(server, "copy") as database,
+        psycopg.connect(database.admin_conninfo(), autocommit=True) as conn,
+    ):
+        for table in TABLES:
+            like = sql.SQL("create table {0} (like ckr.{0} including all)").format(sql.Identifier(table))
+            conn.execute(like)
+        began = time.perf_counter()
+        with conn.transaction():
+            for table in TABLES:
+                query = sql.SQL("copy {} from stdin").format(sql.Identifier(table))
+                with conn.cursor() as cursor, cursor.copy(query) as copy:
+                    copy.write(given[table])
+        return time.perf_counter() - began
+
+
+def _pipeline(server: EmbeddedServer, folder: str, count: int) -> dict[str, Any]:
+    path = _file(Path(folder, "pipeline.ndjson"), count)
+    caller = Caller("bench", "operator", TODAY)
+    with _database(server, "pipeline") as database:
+        tracking = ServiceTracking(database)
+        began = time.perf_counter()
+        one = preview(tracking, contract(), Order(path=path, caller=caller), Watch())
+        previewed = time.perf_counter()
+        done = commit(tracking, contract(), one.id, caller, Watch())
+        committed = time.perf_counter()
+        tracking.close()
+    assert done.recorded is not None
+    assert done.recorded["rows"]["recorded"] == done.rows
+    return {
+        "pipeline_commands": done.rows,
+        "preview_commands_per_s": done.rows / (previewed - began),
+        "commit_commands_per_s": done.rows / (committed - previewed),
+        "both_commands_per_s": done.rows / (committed - began),
+    }
+
+
+def _process(data: Path, count: int, name: str) -> dict[str, Any]:
+    """The command line's greatest memory in MB, without the server's."""
+    path = _file(data.with_suffix(".ndjson"), count)
+    environ = {**os.environ, "CKR_DATA_DIR": str(data)}
+    with EmbeddedServer.open(data):
+        child = subprocess.Popen(  # noqa: S603 - our own command line
+            [sys.executable, "-m", "ckr_es.cli", "import", str(path), "--commit", "--json"],
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0
+    return {f"{name}_file_mb": path.stat().st_size / 2**20, f"{name}_peak_mb": usage.ru_maxrss / 1024}
+
+
+def _file(path: Path, count: int) -> Path:
+    with path.open("wb") as out:
+        out.writelines(msgspec.json.encode(line) + b"\n" for line in firms(count))
+    return path
+
+
+@contextmanager
+def _database(server: EmbeddedServer, name: str) -> Iterator[Database]:
+    dbname = sql.Identifier(f"bench_{name}")
+    with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as conn:
+        conn.execute(sql.SQL("create database {}").format(dbname))
+        with Database.on(server, f"bench_{name}") as database:
+            migrate(database.admin_conninfo())
+            yield database
+        conn.execute(sql.SQL("drop database {} with (force)").format(dbname))
