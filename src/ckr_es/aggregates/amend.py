@@ -134,7 +134,7 @@ def _merged(kind: Kind[Any], current: Fact, fields: dict[str, Any], today: date)
 def _check_whole(kind: Kind[S], history: Sequence[Entry]) -> None:
     state: S | None = None
     for event_id, event in understood(history):
-        if not isinstance(event, kind.derived):
+        if state is None or not isinstance(event, kind.derived):
             try:
                 kind.check(state, event)
             except Refused as refused:

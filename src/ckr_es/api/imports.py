@@ -230,7 +230,7 @@ async def _worked(
     except Stopped:
         return interrupted()
     if isinstance(ended, UUID):
-        return _told(await asyncio.to_thread(_existing, pool, ended))
+        return _told(await asyncio.to_thread(_existing, pool, ended), 202)
     return _told(ended, status)
 
 
