@@ -5,7 +5,6 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -13,8 +12,6 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Stream
 from msgspec import Struct
@@ -58,13 +55,8 @@ class Reverting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     late_reason: Text | None = None
 
 
-@dataclass
-class FileOperation(Operation):
-    """In the document: the body is the file itself."""
-
-    def __post_init__(self) -> None:
-        whole = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
-        self.request_body = RequestBody(content=dict.fromkeys(MEDIA, whole), required=True)
+class CommandFile(spool.FileOperation):
+    media = MEDIA
 
 
 _read: Final[dict[str, Any]] = {"sync_to_thread": True, **roles(READ, whole_centre=True)}
@@ -77,7 +69,7 @@ class ImportController(Controller):
     @post(
         "/",
         request_max_body_size=spool.LARGEST,
-        operation_class=FileOperation,
+        operation_class=CommandFile,
         **roles(RECORD, whole_centre=True),
     )
     async def preview(

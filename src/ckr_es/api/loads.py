@@ -16,8 +16,10 @@ from psycopg import Error as PostgresError
 from ckr_es.api.problems import problem
 from ckr_es.registry.loading import Stopped, Watch
 from ckr_es.rules import Refused
+from ckr_es.store.writer import Overloaded
 
 PATIENCE: Final = 5.0  # seconds a load has to come to rest when the process ends
+AT_ONCE: Final = 8  # loads of a process; each is a thread and a connection
 WAIT, LONGEST_WAIT = 10, 30  # seconds an answer waits for the end of a load
 PREFERRED: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})")
 T = TypeVar("T")
@@ -57,11 +59,18 @@ class Loads:
         self._lock = Lock()
 
     def start(self, work: Callable[[Watch], T], path: Path | None = None) -> Load[T]:
-        """Works in a thread of its own and then deletes the file; what goes wrong is for `done`, and for the log."""
+        """Works in a thread of its own and then deletes the file; what goes wrong is for `done`, and for the log.
+
+        Overloaded when too many are under way; the file goes then too.
+        """
         started: Load[T] = Load()
         # A daemon: a process that ends does not wait for a large member.
         thread = Thread(target=self._run, args=(work, path, started), name="load", daemon=True)
         with self._lock:
+            if len(self._threads) >= AT_ONCE:
+                if path is not None:
+                    path.unlink(missing_ok=True)
+                raise Overloaded(f"{AT_ONCE} loads are under way already")
             self._threads.add(thread)
         thread.start()
         return started

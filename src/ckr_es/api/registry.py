@@ -2,15 +2,12 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
 from ckr_es.api import spool
@@ -46,19 +43,14 @@ Region = Annotated[str, QueryParameter(required=False, pattern="^([0-9]{2}|none)
 LateReason = Annotated[str | None, QueryParameter(required=False, min_length=1, max_length=2000)]
 
 
-@dataclass
-class FileOperation(Operation):
-    """In the document: the body is the file itself."""
-
-    def __post_init__(self) -> None:
-        whole = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
-        self.request_body = RequestBody(content=dict.fromkeys(MEDIA, whole), required=True)
+class RegisterFile(spool.FileOperation):
+    media = MEDIA
 
 
 _upload: Final[dict[str, Any]] = {
     **roles(RECORD, whole_centre=True),
     "request_max_body_size": spool.LARGEST,
-    "operation_class": FileOperation,
+    "operation_class": RegisterFile,
 }
 _read: Final[dict[str, Any]] = {"sync_to_thread": True, **roles(READ, whole_centre=True)}
 

@@ -6,10 +6,13 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, ClassVar, Final
 
 from litestar import Request
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from msgspec import Struct
 
 from ckr_es.api.problems import BadRequest
@@ -29,6 +32,17 @@ class Spooled(Struct, frozen=True):
 
     path: Path
     sha256: str
+
+
+@dataclass
+class FileOperation(Operation):
+    """In the document: the body is the file itself, of one of these media types."""
+
+    media: ClassVar[tuple[str, ...]] = ("application/octet-stream",)
+
+    def __post_init__(self) -> None:
+        whole = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+        self.request_body = RequestBody(content=dict.fromkeys(self.media, whole), required=True)
 
 
 class Spool:

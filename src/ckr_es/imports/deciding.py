@@ -100,8 +100,9 @@ class Desk:
 
         Where such rows are many, it looks less far ahead: what was read for rows beyond is of no use.
         """
-        rows = rows[: self._reach]
-        verdicts, window = self._decide(rows)
+        if not self._commits:
+            return self._decide(rows)
+        verdicts, window = self._decide(rows[: self._reach])
         self._reach = min(BATCH, 2 * max(len(verdicts), SHORTEST))
         return verdicts, window
 
