@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 
-from benchmarks import imports, registry
+from benchmarks import imports, kpi, registry
 
-BENCHMARKS = {"import": imports, "registry": registry}
+BENCHMARKS = {"import": imports, "kpi": kpi, "registry": registry}
 
 
 def main() -> None:

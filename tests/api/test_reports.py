@@ -100,7 +100,7 @@ def text_of(form: str, content: bytes) -> str:
 def test_a_quarter_lists_what_its_kpis_count(world: World, auditor: Client) -> None:
     report = auditor.read("/periods/2021-Q1/report.json")
     figures = auditor.figures(as_of="2021-03-31", known_position=report["known_position"])
-    table = {row["kpi"]: row for row in report["kpi"]}
+    table = {row["kpi"]: row for row in report["rows"]}
     assert {kpi: row["actual"] for kpi, row in table.items()} == figures
     assert table["sales"]["actual"] == 1234.56789
     assert table["jobs_created"]["deviation"] == WHY
@@ -145,7 +145,7 @@ def test_a_complex_service_counts_as_the_policy_has_it(
     plan = {**plan_of_2021(), "policy": {"complex_in_services": policy, "centre_created_on": "2021-02-01"}}
     set_ = manager.put("/plans/2021", **plan, late_reason="уточнение").json()
     report = auditor.read("/periods/2021/report.json", min_position=set_["position"])
-    table = {row["kpi"]: row["actual"] for row in report["kpi"]}
+    table = {row["kpi"]: row["actual"] for row in report["rows"]}
     assert [item["n"] for item in report["services"]["items"]] == counts
     assert sum(counts) == table["services"]
     assert (table["jobs_created"], table["sales"]) == (None, None)
@@ -185,7 +185,7 @@ def test_the_digest_is_over_the_text_before_it(world: World) -> None:
 def test_parts_versions_and_drafts_are_chosen(world: World, auditor: Client) -> None:
     path = "/periods/2021-Q1/report.json"
     kpi = auditor.read(path, part="kpi")
-    assert (kpi["parts"], "supported" in kpi, "kpi" in kpi) == (["kpi"], False, True)
+    assert (kpi["parts"], "supported" in kpi, "rows" in kpi) == (["kpi"], False, True)
     two = auditor.http.get(f"/api/v1{path}?part=clusters&part=kpi").json()
     assert two["parts"] == ["kpi", "clusters"]
     assert auditor.get(path, version=1).content == world.bytes["json"]
@@ -313,7 +313,7 @@ def test_a_restatement_goes_from_a_version_to_what_is_known(world: World, centre
     )
     centre.deputy.done("/periods/2021-Q1/closing", approved_by="Директор")
     latest = auditor.read("/periods/2021-Q1/report.json")
-    assert (latest["version"], latest["kpi"][2]["actual"]) == (2, 1)
+    assert (latest["version"], latest["rows"][2]["actual"]) == (2, 1)
     assert_unchanged(world)
     assert not [row for row in auditor.read(path)["rows"] if row["delta"]]
     first = auditor.read(path, version=1)

@@ -22,6 +22,7 @@ from ckr_es.api.auth import guard
 from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.events import EventController
+from ckr_es.api.figures import Figures
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.imports import PATH as IMPORTS
 from ckr_es.api.imports import ImportController
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={
             "tracking": Provide(_tracking, sync_to_thread=False),
             "reading": Provide(_reading, sync_to_thread=False),
+            "figures": Provide(_figures, sync_to_thread=False),
             "registries": Provide(_registries, sync_to_thread=False),
             "asked": Provide(command_request),
             "when": Provide(travel, sync_to_thread=False),
@@ -141,6 +143,10 @@ def _reading(request: Request[Any, Any, Any]) -> Reader:
     state = request.app.state
     caller = getattr(request.state, "caller", None)
     return Reader(state.pool, state.tracking, caller.cluster if caller else None)
+
+
+def _figures(request: Request[Any, Any, Any]) -> Figures:
+    return Figures(request.app.state.pool, request.app.state.tracking)
 
 
 def _query_names(app: Litestar) -> dict[str, frozenset[str]]:

@@ -14,7 +14,8 @@ from ckr_es.aggregates.service_case import Override
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
-from ckr_es.api.reads import Cursor, Limit, Reader
+from ckr_es.api.moments import Cursor, Limit
+from ckr_es.api.reads import Reader
 from ckr_es.api.scoring import NewScoring, scored
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import correct, decide_eligibility, on_case, open_case

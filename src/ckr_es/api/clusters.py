@@ -10,7 +10,8 @@ from ckr_es.aggregates import cluster
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
-from ckr_es.api.reads import Cursor, Limit, Reader
+from ckr_es.api.moments import Cursor, Limit
+from ckr_es.api.reads import Reader
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import cluster_stream, correct, on_cluster
 from ckr_es.rules import Unknown

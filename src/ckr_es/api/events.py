@@ -12,7 +12,8 @@ from litestar.response import Stream
 
 from ckr_es.api.asked import instant
 from ckr_es.api.auth import READ, roles
-from ckr_es.api.reads import Limit, Reader
+from ckr_es.api.moments import Limit
+from ckr_es.api.reads import Reader
 
 Reading = NamedDependency[Reader]
 OptionalId = Annotated[UUID | None, QueryParameter(required=False)]

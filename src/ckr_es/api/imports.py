@@ -21,8 +21,8 @@ from ckr_es.api.asked import command_key
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.calls import contract
 from ckr_es.api.loads import Loads, interrupted, seconds
+from ckr_es.api.moments import Cursor, Limit, decoded, paged
 from ckr_es.api.problems import BadRequest, problem
-from ckr_es.api.reads import Cursor, Limit, decoded, paged
 from ckr_es.application import KeyReused
 from ckr_es.imports import course, errors, rows
 from ckr_es.imports.course import Import

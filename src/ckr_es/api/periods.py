@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import MANAGE, READ_FIGURES, roles
-from ckr_es.api.reads import Reader
+from ckr_es.api.figures import Figures
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import close_period, reopen_period
 from ckr_es.rules.values import Text
 
 Tracking = NamedDependency[ServiceTracking]
-Reading = NamedDependency[Reader]
+Asking = NamedDependency[Figures]
 Label = FromPath[str]
 Version = Annotated[int | None, QueryParameter(required=False, ge=1, le=2**31)]
 
@@ -38,7 +38,7 @@ class PeriodController(Controller):
 
     @post("/{label:str}/closing", sync_to_thread=True, **roles(MANAGE, whole_centre=True))
     def close(
-        self, label: Label, data: JSONBody[Closing], asked: Asked, tracking: Tracking, reading: Reading
+        self, label: Label, data: JSONBody[Closing], asked: Asked, tracking: Tracking, figures: Asking
     ) -> Response[Receipt]:
         """Pins the table, the position, the KPI set, the policy and the ledger's root."""
         return answered(
@@ -49,7 +49,7 @@ class PeriodController(Controller):
                 approved_by=data.approved_by,
                 note=data.note,
                 deviations=data.deviations,
-                table=reading.snapshot,
+                table=figures.snapshot,
             )
         )
 
@@ -61,18 +61,18 @@ class PeriodController(Controller):
         return answered(reopen_period(tracking, asked, label, data.reason))
 
     @get("/", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
-    def list_periods(self, when: When, reading: Reading) -> dict[str, Any]:
+    def list_periods(self, when: When, figures: Asking) -> dict[str, Any]:
         """Every period that was ever closed, with its versions."""
-        return reading.periods(when)
+        return figures.periods(when)
 
     @get("/{label:str}", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
-    def show(self, label: Label, when: When, reading: Reading) -> dict[str, Any]:
+    def show(self, label: Label, when: When, figures: Asking) -> dict[str, Any]:
         """The period's closings, each with the table as submitted."""
-        return reading.period(label, when)
+        return figures.period(label, when)
 
     @get("/{label:str}/restatement", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def restatement(
-        self, label: Label, when: When, reading: Reading, version: Version = None
+        self, label: Label, when: When, figures: Asking, version: Version = None
     ) -> Response[Any]:
         """From the figures as submitted (the last time, or in that version) to those known now, with the events."""
-        return reading.restatement(label, when, version)
+        return figures.restatement(label, when, version)

@@ -11,7 +11,8 @@ from ckr_es.aggregates import plan
 from ckr_es.api.asked import Asked, When, answered
 from ckr_es.api.auth import MANAGE, READ_FIGURES, roles
 from ckr_es.api.corrections import Correction, replacement
-from ckr_es.api.reads import Cursor, Limit, Reader
+from ckr_es.api.moments import Cursor, Limit
+from ckr_es.api.reads import Reader
 from ckr_es.application import Receipt, ServiceTracking, stream_id
 from ckr_es.commands import correct, on_plan
 from ckr_es.rules import Invalid, Problem

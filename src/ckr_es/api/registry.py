@@ -14,8 +14,8 @@ from ckr_es.api import spool
 from ckr_es.api.asked import command_key
 from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.loads import Loads, interrupted, seconds
+from ckr_es.api.moments import Cursor, Limit, decoded, paged
 from ckr_es.api.problems import BadRequest, problem
-from ckr_es.api.reads import Cursor, Limit, decoded, paged
 from ckr_es.application import KeyReused
 from ckr_es.registry import snapshots
 from ckr_es.registry.loading import REGION, Order, Stopped

@@ -10,14 +10,14 @@ from litestar.params import FromPath, QueryParameter
 
 from ckr_es.api.asked import Travel, known
 from ckr_es.api.auth import READ_FIGURES, roles
-from ckr_es.api.reads import Reader
+from ckr_es.api.figures import Figures
 from ckr_es.reports import forms
 from ckr_es.reports.forms import Form
 from ckr_es.reports.report import PARTS, AnyReport, Part
 from ckr_es.rules import Invalid, Problem
 from ckr_es.store.writer import Overloaded
 
-Reading = NamedDependency[Reader]
+Asking = NamedDependency[Figures]
 Known = NamedDependency[Travel]
 Label = FromPath[str]
 Version = Annotated[int | None, QueryParameter(required=False, ge=1, le=2**31)]
@@ -43,60 +43,60 @@ class ReportController(Controller):
         self,
         label: Label,
         known: Known,
-        reading: Reading,
+        figures: Asking,
         version: Version = None,
         draft: Draft = False,
         parts: Parts = None,
     ) -> Response[bytes]:
         """The canonical report; its last member is the SHA-256 of all before it."""
-        return _report("json", label, known, reading, version, draft, parts)
+        return _report("json", label, known, figures, version, draft, parts)
 
     @get("/report.xlsx", **_read("xlsx"))
     def xlsx(
         self,
         label: Label,
         known: Known,
-        reading: Reading,
+        figures: Asking,
         version: Version = None,
         draft: Draft = False,
         parts: Parts = None,
     ) -> Response[bytes]:
         """The report as a workbook, one sheet a part."""
-        return _report("xlsx", label, known, reading, version, draft, parts)
+        return _report("xlsx", label, known, figures, version, draft, parts)
 
     @get("/report.pdf", **_read("pdf"))
     def pdf(
         self,
         label: Label,
         known: Known,
-        reading: Reading,
+        figures: Asking,
         version: Version = None,
         draft: Draft = False,
         parts: Parts = None,
     ) -> Response[bytes]:
         """The report as PDF/A, to be printed and signed; the canonical report is attached to it."""
-        return _report("pdf", label, known, reading, version, draft, parts)
+        return _report("pdf", label, known, figures, version, draft, parts)
 
     @get("/restatement.xlsx", **_read("xlsx"))
     def restatement_xlsx(
-        self, label: Label, known: Known, reading: Reading, version: Version = None
+        self, label: Label, known: Known, figures: Asking, version: Version = None
     ) -> Response[bytes]:
         """From a submitted version to what is known, with the events, as a workbook."""
-        return _answered(reading.restated(label, known, version), "xlsx", lasting=False)
+        return _answered(figures.restated(label, known, version), "xlsx", lasting=False)
 
     @get("/restatement.pdf", **_read("pdf"))
     def restatement_pdf(
-        self, label: Label, known: Known, reading: Reading, version: Version = None
+        self, label: Label, known: Known, figures: Asking, version: Version = None
     ) -> Response[bytes]:
         """From a submitted version to what is known, with the events, as PDF/A."""
-        return _answered(reading.restated(label, known, version), "pdf", lasting=False)
+        return _answered(figures.restated(label, known, version), "pdf", lasting=False)
 
 
 def _report(
     form: Form,
     label: str,
     known: Travel,
-    reading: Reader,
+    figures: Figures,
     version: int | None,
     draft: bool,
     parts: list[Part] | None,
@@ -104,7 +104,7 @@ def _report(
     if draft and version is not None:
         detail = "Черновик не имеет версии: укажите version или draft, не оба"
         raise Invalid("ambiguous", detail, [Problem("/version", "ambiguous", detail, version)])
-    report = reading.report(label, known, version, draft, parts or PARTS)
+    report = figures.report(label, known, version, draft, parts or PARTS)
     return _answered(report, form, lasting=report.status == "closed")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ckr_es import commands
 from ckr_es.aggregates import participant
-from ckr_es.api.reads import Reader
+from ckr_es.api.figures import Figures
 from ckr_es.application import ServiceTracking
 from ckr_es.demo import amends, centre, reports, services
 from ckr_es.demo.applications import Application, applications
@@ -59,12 +59,12 @@ def run(
     tracking: ServiceTracking, acts: Sequence[Numbered], done: Callable[[int, date], None] = lambda *_: None
 ) -> None:
     """Play the year into an empty log; a follower has to be running. `done` hears how far it is."""
-    reader = Reader(tracking.recorder.pool, tracking, None)
+    figures = Figures(tracking.recorder.pool, tracking)
 
     def table(as_of: date, position: int) -> commands.Snapshot:
         with tracking.recorder.pool.connection() as conn:
             await_position(conn, ["kpi"], position, FOLLOWER_S)
-        return reader.snapshot(as_of, position)
+        return figures.snapshot(as_of, position)
 
     play(tracking, table, acts, centre.cuts(), done)
 

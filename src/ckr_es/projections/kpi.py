@@ -68,6 +68,7 @@ class _Case(Struct):
     positions: dict[UUID, int] = {}
     counted: Counted = {}
     acceptances: dict[UUID, _Acceptance] = {}
+    payments: dict[int, int] = {}  # of its components, by their numbers
 
 
 class _Participant(Struct):
@@ -163,31 +164,37 @@ class Ledger:
             yield from self._count_reports(member_id, member, member.reports)
 
     def _hear_case(self, recorded: Heard) -> Iterator[tuple[Key, int]]:
-        case_id = recorded.originator_id
-        case = self._cases[case_id]
-        case.entries.append(Entry(recorded.event_id, recorded.event))
+        case = self._cases[recorded.originator_id]
+        entry = Entry(recorded.event_id, recorded.event)
+        case.entries.append(entry)
         case.positions[recorded.event_id] = recorded.position
+        if isinstance(recorded.event, Void | Correction):
+            yield from self._count_anew(recorded.originator_id, case)
+        else:  # nothing recorded before counts otherwise for it
+            counted, first = _of_case(recorded.originator_id, case, entry)
+            case.counted |= counted
+            yield from counted.items()
+            if first is not None:
+                case.acceptances[entry.event_id] = first
+                who, year = entry.event.participant_id, first.accepted_on.year
+                self._participants[who].served.setdefault(year, {})[entry.event_id] = first
+                yield from self._count_supported(who, year)
+
+    def _count_anew(self, case_id: UUID, case: _Case) -> Iterator[tuple[Key, int]]:
         counted: Counted = {}
         acceptances: dict[UUID, _Acceptance] = {}
         changed: defaultdict[UUID, set[int]] = defaultdict(set)
-        payments: dict[int, int] = {}
-        for fact_id, event in understood(case.entries):
-            if isinstance(event, service_case.ComponentAdded):
-                payments[event.component_no] = event.participant_payment_kopecks
+        case.payments.clear()
+        for entry in understood(case.entries):
+            lines, first = _of_case(case_id, case, entry)
+            counted |= lines
+            if first is None:
                 continue
-            who = event.participant_id
-            if isinstance(event, service_case.ServiceAccepted):
-                kpi, day = ("service_component" if event.complex else "service_plain"), event.accepted_on
-                first = _Acceptance(day, case.positions[fact_id], fact_id, event.cluster, case_id)
-                acceptances[fact_id] = first
-                if case.acceptances.get(fact_id) != first:
-                    changed[who].add(day.year)
-                    self._participants[who].served.setdefault(day.year, {})[fact_id] = first
-                if paid := payments.get(event.component_no, 0):
-                    counted[Key(fact_id, "paid_services", day, event.cluster, who, case_id)] = paid
-            else:
-                kpi, day = "complex_services", event.completed_on
-            counted[Key(fact_id, kpi, day, event.cluster, who, case_id)] = 1
+            acceptances[entry.event_id] = first
+            if case.acceptances.get(entry.event_id) != first:
+                who, year = entry.event.participant_id, first.accepted_on.year
+                changed[who].add(year)
+                self._participants[who].served.setdefault(year, {})[entry.event_id] = first
         whose = {key.fact_id: key.participant_id for key in case.counted}
         for fact_id, gone in case.acceptances.items():
             now = acceptances.get(fact_id)
@@ -252,6 +259,23 @@ class Ledger:
                 counted = of_reports(who, known.reports, year, *member)
             yield from _difference(known.counted.get(year, {}), counted)
             known.counted[year] = counted
+
+
+def _of_case(case_id: UUID, case: _Case, entry: Entry) -> tuple[Counted, _Acceptance | None]:
+    """What one fact of a case counts, and the acceptance it is; a component only says what will be paid for it."""
+    fact_id, event = entry
+    match event:
+        case service_case.ComponentAdded():
+            case.payments[event.component_no] = event.participant_payment_kopecks
+            return {}, None
+        case service_case.Completed(participant_id=who, cluster=code, completed_on=day):
+            return {Key(fact_id, "complex_services", day, code, who, case_id): 1}, None
+    who, code, day = event.participant_id, event.cluster, event.accepted_on
+    key = Key(fact_id, "service_component" if event.complex else "service_plain", day, code, who, case_id)
+    counted: Counted = {key: 1}
+    if paid := case.payments.get(event.component_no, 0):
+        counted[key._replace(kpi="paid_services")] = paid
+    return counted, _Acceptance(day, case.positions[fact_id], fact_id, code, case_id)
 
 
 def _difference(before: Counted, after: Counted) -> Iterator[tuple[Key, int]]:

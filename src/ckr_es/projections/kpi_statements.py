@@ -23,7 +23,7 @@ SIDES = SQL("""
 # The sum of the lines up to a day and a position: whole segments of the log out of the Fenwick tree (at most nine of
 # its nodes), the open rest of it line by line. A stock has few lines, and its years are not in one tree.
 FIGURES = SQL("""
-    , rest as (
+    , rest as materialized (
         select p.position as known, l.kpi, l.day, l.n
         from (select distinct position from known) p cross join kpi.segment g join kpi.line l
           on l.position > p.position / g.length * g.length and l.position <= p.position
@@ -43,7 +43,7 @@ FIGURES = SQL("""
             where not m.stock and r.known = m.position and r.kpi = m.kpi and r.day between m.since and m.as_of
             union all
             select sum(l.n) from kpi.line l
-            where m.stock and l.kpi = m.kpi and l.day <= m.as_of and l.position <= m.position
+            where m.stock and l.kpi = m.kpi and l.day <= m.as_of and l.position + 0 <= m.position
               and (%(cluster)s::text is null or l.cluster = %(cluster)s)
         ) s on true
         group by m.side, m.row_kpi
@@ -73,7 +73,7 @@ EVIDENCE = (
         from (
             select l.fact_id, l.day, l.cluster, l.participant_id, l.case_id, sum(l.n) as n
             from measure m join kpi.line l
-              on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position
+              on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position + 0 <= m.position
             where (%(participant)s::uuid is null or l.participant_id = %(participant)s)
               and (%(case)s::uuid is null or l.case_id = %(case)s)
               and (%(event)s::uuid is null or l.fact_id = %(event)s)
@@ -137,6 +137,7 @@ UNCOUNTED = """
     ) e
     order by position
 """
+# `+ 0` keeps an index from being used where the other one is the right one.
 # Only what lies between the two sides is read: the days between them at the second's knowledge, what was learnt
 # between them about the first's days; all of a side whose row sums other lines or another year on the other one.
 # A fact that counts the same on both sides moves nothing, whatever happened to it in between.
@@ -148,24 +149,32 @@ DIFF = (
                b.as_of as other_day, b.position as other_position
         from (select * from measure where side = 1) a full join (select * from measure where side = 2) b
           on a.row_kpi = b.row_kpi and a.kpi = b.kpi and a.since = b.since
-    ), strip as (
-        select row_kpi, kpi, 0::bigint as after_position, coalesce(other_position, one_position) as upto_position,
+    ), between_days as (
+        select row_kpi, kpi, coalesce(other_position, one_position) as upto,
                case when one_day is null or other_day is null then since - 1
                     else least(one_day, other_day) end as after_day,
                greatest(one_day, other_day) as upto_day,
                case when other_day is null or one_day > other_day then -1 else 1 end as sign
         from pair
-        union all
-        select row_kpi, kpi, least(one_position, other_position), greatest(one_position, other_position),
-               since - 1, one_day, case when one_position > other_position then -1 else 1 end
+    ), between_positions as (
+        select row_kpi, kpi, since, one_day, least(one_position, other_position) as after,
+               greatest(one_position, other_position) as upto,
+               case when one_position > other_position then -1 else 1 end as sign
         from pair where one_day is not null and other_day is not null
     ), posted as (
-        select s.row_kpi, l.fact_id, l.event_id, sum(s.sign * l.n)::bigint as n
-        from strip s join kpi.line l
-          on l.kpi = s.kpi and l.day > s.after_day and l.day <= s.upto_day
-         and l.position > s.after_position and l.position <= s.upto_position
-         and (%(cluster)s::text is null or l.cluster = %(cluster)s)
-        group by s.row_kpi, l.fact_id, l.event_id
+        select p.row_kpi, p.fact_id, p.event_id, sum(p.n)::bigint as n
+        from (
+            select s.row_kpi, l.fact_id, l.event_id, l.cluster, s.sign * l.n as n
+            from between_days s join kpi.line l
+              on l.kpi = s.kpi and l.day > s.after_day and l.day <= s.upto_day and l.position + 0 <= s.upto
+            union all
+            select s.row_kpi, l.fact_id, l.event_id, l.cluster, s.sign * l.n
+            from between_positions s join kpi.line l
+              on l.kpi = s.kpi and l.day + 0 between s.since and s.one_day
+             and l.position > s.after and l.position <= s.upto
+        ) p
+        where %(cluster)s::text is null or p.cluster = %(cluster)s
+        group by p.row_kpi, p.fact_id, p.event_id
     ), cause as (
         select row_kpi, event_id, sum(n) as n, bool_and(fact_id = event_id) as own
         from (select *, sum(n) over (partition by row_kpi, fact_id) as net from posted) p

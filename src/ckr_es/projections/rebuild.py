@@ -29,7 +29,10 @@ REBUILDING = 7161934518202115
 LIVE = "select position from ckr.projection where name = %s"
 LOCK = "select position from ckr.projection where name = %s for update"
 # As multisets: the same row twice is a difference too.
-COMPARE = sql.SQL("select * from (select * from {one} except all select * from {other}) d order by d::text")
+COMPARE = sql.SQL("""
+    select count(*) over (), d.* from (select * from {one} except all select * from {other}) d
+    order by d::text limit {sample}
+""")
 COLUMNS = """
     select column_name, udt_name from information_schema.columns
     where table_schema = %s and table_name = %s order by ordinal_position
@@ -191,11 +194,16 @@ def _difference(conn: Session, name: str, table: str) -> Difference | None:
         only_live = _count(conn, name, table) if known else 0  # an earlier version may not have the table
         return Difference(table, only_live, _count(conn, shadow, table), [], [])
     live, rebuilt = sql.Identifier(name, table), sql.Identifier(shadow, table)
-    gone = conn.execute(COMPARE.format(one=live, other=rebuilt)).fetchall()
-    new = conn.execute(COMPARE.format(one=rebuilt, other=live)).fetchall()
+    gone = conn.execute(COMPARE.format(one=live, other=rebuilt, sample=SAMPLE)).fetchall()
+    new = conn.execute(COMPARE.format(one=rebuilt, other=live, sample=SAMPLE)).fetchall()
     if not gone and not new:
         return None
-    return Difference(table, len(gone), len(new), gone[:SAMPLE], new[:SAMPLE])
+    (only_live, only_rebuilt), samples = zip(*map(_counted, (gone, new)), strict=True)
+    return Difference(table, only_live, only_rebuilt, *samples)
+
+
+def _counted(found: list[tuple[Any, ...]]) -> tuple[int, list[tuple[Any, ...]]]:
+    return found[0][0] if found else 0, [row for _, *row in found]  # type: ignore[misc]
 
 
 def _columns(conn: Session, schema: str, table: str) -> list[tuple[Any, ...]]:

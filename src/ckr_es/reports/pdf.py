@@ -16,8 +16,9 @@ from typing import Any, Final
 import msgspec
 
 from ckr_es.reports import russian
-from ckr_es.reports.layout import Cell, Column, Table, printed
+from ckr_es.reports.layout import printed
 from ckr_es.reports.report import AnyReport, encoded
+from ckr_es.reports.tables import Cell, Column, Table
 from ckr_es.rules.calendar import KRASNOYARSK
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)

@@ -107,10 +107,11 @@ class Cluster(Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...]
 
 
-class Report(Struct, frozen=True, kw_only=True):
+class Report(Struct, frozen=True, kw_only=True, rename={"kpi": "rows"}):
     """A closed version is pinned by its closing; a draft is what is known at `known_position`.
 
-    `dated_at` is when it was closed (a draft: when that position was recorded), never when it was rendered.
+    The KPI table is `rows`, as everywhere. `dated_at` is when it was closed (a draft: when that position was
+    recorded), never when it was rendered.
     """
 
     form: Literal["period"] = "period"

@@ -15,8 +15,9 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from ckr_es.reports import russian
-from ckr_es.reports.layout import Cell, Column, Printed, Table, printed
+from ckr_es.reports.layout import Printed, printed
 from ckr_es.reports.report import AnyReport
+from ckr_es.reports.tables import Cell, Column, Table
 
 _OPTIONS: Final = {
     "in_memory": True,
