@@ -95,7 +95,7 @@ def stock(host: str, user: str, writers: int) -> Iterator[Callable[[], Write]]:
 
 
 @contextmanager
-def bare(host: str, user: str, writers: int) -> Iterator[Callable[[], Write]]:
+def bare(host: str, user: str, _: int) -> Iterator[Callable[[], Write]]:
     """One INSERT and its commit, prepared, on a connection for every writer; the body is made once."""
     opened: list[psycopg.Connection[Any]] = []
     body = b"x" * 260
@@ -111,7 +111,7 @@ def bare(host: str, user: str, writers: int) -> Iterator[Callable[[], Write]]:
 
 
 @contextmanager
-def door(host: str, user: str, writers: int) -> Iterator[Callable[[], Write]]:
+def door(host: str, user: str, _: int) -> Iterator[Callable[[], Write]]:
     """A command with its key, its expected version and its encoded event, through group commit and the door."""
     with Recorder(_database(host, user)) as recorder:
         mapper = EventMapper()
@@ -141,7 +141,7 @@ def door(host: str, user: str, writers: int) -> Iterator[Callable[[], Write]]:
 
 
 @contextmanager
-def recording(host: str, user: str, writers: int) -> Iterator[Callable[[], Write]]:
+def recording(host: str, user: str, _: int) -> Iterator[Callable[[], Write]]:
     """`on_cluster`, as POST /clusters calls it: key and streams loaded, decided, appended, a receipt made."""
     tracking = ServiceTracking(_database(host, user))
 
