@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 
-from benchmarks import append, kpi, registry
+from benchmarks import append, http, kpi, registry
 
-BENCHMARKS = {"append": append, "kpi": kpi, "registry": registry}
+BENCHMARKS = {"append": append, "http": http, "kpi": kpi, "registry": registry}
 
 
 def main() -> None:
