@@ -4,9 +4,9 @@ import argparse
 import json
 import sys
 
-from benchmarks import imports, kpi, registry
+from benchmarks import append, http, imports, kpi, registry
 
-BENCHMARKS = {"import": imports, "kpi": kpi, "registry": registry}
+BENCHMARKS = {"append": append, "http": http, "import": imports, "kpi": kpi, "registry": registry}
 
 
 def main() -> None:

@@ -143,39 +143,39 @@ def _columns(commands: Sequence[Command]) -> list[Column]:
     expected = [(n, *x) for n, c in enumerate(commands, 1) for x in c.expected]
     rows = [(n, r) for n, c in enumerate(commands, 1) for r in c.rows]
     return [
-        _texts(c.key for c in commands),
+        texts(c.key for c in commands),
         Column(1001, 17, (c.request_hash for c in commands)),
-        _texts(c.actor for c in commands),
-        _texts(c.role for c in commands),
-        _uuids(c.correlation_id for c in commands),
+        texts(c.actor for c in commands),
+        texts(c.role for c in commands),
+        uuids(c.correlation_id for c in commands),
         Column(1005, 21, (SMALLINT(c.status) for c in commands)),
-        _texts(c.subject for c in commands),
+        texts(c.subject for c in commands),
         _ints(c.version for c in commands),
-        _texts(c.answer for c in commands),
+        texts(c.answer for c in commands),
         Column(1016, 20, (BIGINT(c.guard.after) if c.guard else None for c in commands)),
-        _texts(",".join(c.guard.types) if c.guard and c.guard.types else None for c in commands),
-        _uuids(c.guard.participant_id if c.guard else None for c in commands),
+        texts(",".join(c.guard.types) if c.guard and c.guard.types else None for c in commands),
+        uuids(c.guard.participant_id if c.guard else None for c in commands),
         Column(1009, 25, (_identity(c.identity) if c.identity else None for c in commands)),
         _ints(n for n, _, _ in expected),
-        _uuids(stream for _, stream, _ in expected),
+        uuids(stream for _, stream, _ in expected),
         _ints(version for _, _, version in expected),
         _ints(n for n, _ in rows),
-        _uuids(r.event_id for _, r in rows),
-        _uuids(r.originator_id for _, r in rows),
+        uuids(r.event_id for _, r in rows),
+        uuids(r.originator_id for _, r in rows),
         _ints(r.originator_version for _, r in rows),
-        _texts(r.topic for _, r in rows),
+        texts(r.topic for _, r in rows),
         Column(1009, 25, (r.state for _, r in rows)),
-        _uuids(r.causation_id for _, r in rows),
+        uuids(r.causation_id for _, r in rows),
         Column(1182, 1082, (INT(r.effective_on.toordinal() - POSTGRES_EPOCH) for _, r in rows)),
-        _uuids(r.participant_id for _, r in rows),
+        uuids(r.participant_id for _, r in rows),
     ]
 
 
-def _texts(values: Iterable[str | None]) -> Column:
+def texts(values: Iterable[str | None]) -> Column:
     return Column(1009, 25, (None if v is None else v.encode() for v in values))
 
 
-def _uuids(values: Iterable[UUID | None]) -> Column:
+def uuids(values: Iterable[UUID | None]) -> Column:
     return Column(2951, 2950, (v.bytes if v else None for v in values))
 
 

@@ -1,8 +1,8 @@
 """What is read from the log and from the identity vault, each in one statement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 from weakref import WeakSet
 
@@ -12,8 +12,9 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
 from ckr_es.store.database import Pool
-from ckr_es.store.door import Identity
+from ckr_es.store.door import Column, ColumnDumper, Identity, texts, uuids
 from ckr_es.store.envelope import StoredRow
+from ckr_es.store.together import Together
 
 # In the order of StoredRow's fields.
 ROW = SQL("""
@@ -58,14 +59,18 @@ LOG_OF_TYPES = (
 # One statement, so one snapshot: the head is never past what the streams show, and a guard after it is exact.
 LOAD = (
     SQL("""
-    select h.position, c.request_hash, c.status, c.subject, c.version, c.answer, {row}
+    with known as materialized (
+        select key, request_hash, status, subject, version, answer, first_position, last_position
+        from ckr.command where key = any (%b)
+    )
+    select h.position, e.key, e.request_hash, e.status, e.subject, e.version, e.answer, {row}
     from (select coalesce(max(position), 0) as position from ckr.event) h
-    left join ckr.command c on c.key = %(key)s
-    left join lateral (
-        select * from ckr.event
-        where c.key is null and (stream_id = any (%(streams)s) or participant_id = %(participant)s)
+    left join (
+        select null as key, null as request_hash, null as status, null as subject, null as version, null as answer, v.*
+        from ckr.event v where v.stream_id = any (%b) or v.participant_id = any (%b)
         union all
-        select * from ckr.event where position between c.first_position and c.last_position
+        select k.key, k.request_hash, k.status, k.subject, k.version, k.answer, v.*
+        from known k left join ckr.event v on v.position between k.first_position and k.last_position
     ) e on true
     order by e.position""")
     .format(row=ROW)
@@ -103,28 +108,51 @@ class Loaded(Struct, frozen=True):
     head: int
 
 
+class Wanted(NamedTuple):
+    """What one command is decided on."""
+
+    key: str
+    streams: Sequence[UUID]
+    participant_id: UUID | None
+
+
 class Reads:
     """The questions of the write side, asked by a pool of its role."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._load = Together(self._load_all)
         self._ready: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
     def load(self, key: str, stream_ids: Sequence[UUID], participant_id: UUID | None = None) -> Loaded:
         """The key's answer if it has one, else these streams and all events of this participant, by stream.
 
-        One statement and one round trip.
+        One statement and one round trip, for all who ask at the time.
         """
-        params = {"key": key, "streams": list(stream_ids), "participant": participant_id}
-        found = self._fetch(LOAD, params)
-        head, request_hash, status, subject, version, answer = found[0][:6]
-        rows = [StoredRow(*r[6:]) for r in found if r[6] is not None]
-        streams: dict[UUID, list[StoredRow]] = {id: [] for id in stream_ids}
-        if request_hash is not None:
-            return Loaded(StoredAnswer(request_hash, status, subject, version, answer, rows), streams, head)
-        for row in rows:
-            streams.setdefault(row.originator_id, []).append(row)
-        return Loaded(None, streams, head)
+        return self._load(Wanted(key, stream_ids, participant_id))
+
+    def _load_all(self, wanted: Sequence[Wanted]) -> list[Loaded]:
+        found = self._fetch(
+            LOAD,
+            (
+                texts({w.key for w in wanted if w.key}),
+                uuids({id for w in wanted for id in w.streams}),
+                uuids({w.participant_id for w in wanted if w.participant_id}),
+            ),
+        )
+        head: int = found[0][0]
+        known: dict[str, StoredAnswer] = {}
+        streams: dict[UUID, list[StoredRow]] = {}
+        of_participant: dict[UUID | None, list[StoredRow]] = {}
+        for r in found:
+            key, row = r[1], StoredRow(*r[7:]) if r[7] is not None else None
+            if key is not None:
+                answer = known.setdefault(key, StoredAnswer(r[2], r[3], r[4], r[5], r[6], []))
+                answer.rows.extend([row] if row else [])
+            elif row is not None:
+                streams.setdefault(row.originator_id, []).append(row)
+                of_participant.setdefault(row.participant_id, []).append(row)
+        return [_loaded(w, known.get(w.key), streams, of_participant, head) for w in wanted]
 
     def stored_answer(self, key: str) -> StoredAnswer | None:
         return self.load(key, ()).answer
@@ -195,9 +223,29 @@ class Reads:
         return self._pool
 
     def _fetch(self, query: str, params: Any) -> list[tuple[Any, ...]]:
-        with self._pool.connection() as conn, conn.cursor(binary=True, row_factory=tuple_row) as cursor:
+        with self._pool.connection() as conn:
             if conn not in self._ready:
+                conn.adapters.register_dumper(Column, ColumnDumper)
                 # Planning LOAD takes longer than running it, and its plan is the same for all parameters.
-                cursor.execute(SESSION)
+                conn.execute(SESSION)
                 self._ready.add(conn)
-            return cursor.execute(query, params, prepare=True).fetchall()
+            with conn.cursor(binary=True, row_factory=tuple_row) as cursor:
+                return cursor.execute(query, params, prepare=True).fetchall()
+
+
+def _loaded(
+    wanted: Wanted,
+    answer: StoredAnswer | None,
+    streams: Mapping[UUID, list[StoredRow]],
+    of_participant: Mapping[UUID | None, list[StoredRow]],
+    head: int,
+) -> Loaded:
+    """Of what was read for many, what this one asked for."""
+    mine: dict[UUID, list[StoredRow]] = {id: [] for id in wanted.streams}
+    if answer is None:
+        mine |= {id: streams[id] for id in wanted.streams if id in streams}
+        if wanted.participant_id is not None:
+            for row in of_participant.get(wanted.participant_id, ()):
+                if row.originator_id not in wanted.streams:
+                    mine.setdefault(row.originator_id, []).append(row)
+    return Loaded(answer, mine, head)
