@@ -4,9 +4,16 @@ import argparse
 import json
 import sys
 
-from benchmarks import append, http, imports, kpi, registry
+from benchmarks import append, http, imports, kpi, rebuild, registry
 
-BENCHMARKS = {"append": append, "http": http, "import": imports, "kpi": kpi, "registry": registry}
+BENCHMARKS = {
+    "append": append,
+    "http": http,
+    "import": imports,
+    "kpi": kpi,
+    "rebuild": rebuild,
+    "registry": registry,
+}
 
 
 def main() -> None:

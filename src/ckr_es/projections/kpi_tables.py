@@ -41,16 +41,20 @@ INDEXES = """
 # row is the running total of a node at the end of a whole segment of the log in which it changed. The slice is a
 # cluster, or '' for the whole centre.
 CLOSE = """
-    with added as (
-        select l.kpi, s.slice, extract(year from l.day)::int as year, ((d.of_year - 1 >> k.k) + 1) << k.k as node,
-               ((l.position - 1) / g.length + 1) * g.length as upto, sum(l.n)::bigint as n
+    with daily as (
+        select l.kpi, l.cluster, l.day, ((l.position - 1) / g.length + 1) * g.length as upto, sum(l.n) as n
         from segment g join line l
           on l.position > %(after)s / g.length * g.length and l.position <= %(upto)s / g.length * g.length
-        cross join lateral (values (''), (l.cluster)) s (slice)
-        cross join lateral (select extract(doy from l.day)::int) d (of_year)
-        cross join generate_series(0, 8) k (k)
-        where s.slice is not null and ((d.of_year - 1 >> k.k) + 1) & 1 = 1
-        group by 1, 2, 3, 4, 5 having sum(l.n) <> 0
+        group by 1, 2, 3, 4
+    ), sliced as (
+        select kpi, coalesce(cluster, '') as slice, day, extract(doy from day)::int as of_year, upto, sum(n) as n
+        from daily group by grouping sets ((kpi, day, upto), (kpi, cluster, day, upto))
+        having grouping(cluster) = 1 or cluster is not null
+    ), added as (
+        select s.kpi, s.slice, extract(year from s.day)::int as year, ((s.of_year - 1 >> k.k) + 1) << k.k as node,
+               s.upto, sum(s.n)::bigint as n
+        from sliced s join generate_series(0, 8) k (k) on ((s.of_year - 1 >> k.k) + 1) & 1 = 1
+        group by 1, 2, 3, 4, 5 having sum(s.n) <> 0
     )
     insert into fenwick
     select a.kpi, a.slice, a.year, a.node, a.upto, coalesce(b.cum, 0) + sum(a.n) over (
