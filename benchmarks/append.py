@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks import synthetic
-from benchmarks.writers import BARE_TABLE, CONTENDERS, TABLES, work
+from benchmarks.writers import BARE_TABLE, CONTENDERS, TABLES, StockApplication, stock_environment, work
 from ckr_es.store.database import Database
 from ckr_es.store.embedded import EmbeddedServer
 from ckr_es.store.schema import migrate
@@ -119,6 +119,10 @@ def _prepare(server: EmbeddedServer) -> None:
     migrate(Database.on(server, TABLES["door"][0]).admin_conninfo())
     with psycopg.connect(server.conninfo(dbname=TABLES["bare"][0]), autocommit=True) as conn:
         conn.execute(BARE_TABLE)
+    at = conninfo_to_dict(server.conninfo())
+    StockApplication(
+        stock_environment(str(at["host"]), TABLES["stock"][0], str(at["user"]), 1, create=True)
+    ).close()
 
 
 def _measured(

@@ -183,7 +183,7 @@ def _prepare(server: EmbeddedServer, firms: int) -> tuple[list[UUID], str]:
         commands = [_told(id, registered, joined) for id in ids]
         for n in range(0, len(commands), 256):
             append(conn, commands[n : n + 256])
-    stock = Participants(stock_environment(str(at["host"]), "stock", str(at["user"]), 1))
+    stock = Participants(stock_environment(str(at["host"]), "stock", str(at["user"]), 1, create=True))
     for n in range(0, len(ids), 256):
         stock.save(*(Participant("x", id) for id in ids[n : n + 256]))
     stock.close()

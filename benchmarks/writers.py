@@ -70,7 +70,7 @@ class StockApplication(Application[UUID]):
     name = "stock"
 
 
-def stock_environment(host: str, dbname: str, user: str, pool: int) -> dict[str, str]:
+def stock_environment(host: str, dbname: str, user: str, pool: int, create: bool = False) -> dict[str, str]:
     return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
         "POSTGRES_DBNAME": dbname,
@@ -79,6 +79,7 @@ def stock_environment(host: str, dbname: str, user: str, pool: int) -> dict[str,
         "POSTGRES_USER": user,
         "POSTGRES_PASSWORD": "none",
         "POSTGRES_POOL_SIZE": str(pool),
+        "CREATE_TABLE": "yes" if create else "no",  # two processes that make it at once fail
     }
 
 
