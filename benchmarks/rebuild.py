@@ -91,7 +91,7 @@ def _stock(server: EmbeddedServer, events: int) -> float:
     with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL("create database stock_rebuild"))
     found = conninfo_to_dict(server.conninfo(dbname="stock_rebuild"))
-    environment = stock_environment(str(found["host"]), "stock_rebuild", str(found["user"]), 5)
+    environment = stock_environment(str(found["host"]), "stock_rebuild", str(found["user"]), 5, create=True)
     application = StockApplication(environment)
     for begin in range(0, events, 500):
         many = [

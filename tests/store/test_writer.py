@@ -1,9 +1,13 @@
 """Group commit under faults: every caller hears the truth about its own command, and nobody suffers for another's."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -290,6 +294,49 @@ def test_a_server_that_comes_late_is_waited_for(rig: Rig) -> None:
 
     with Writer(late) as writer:
         assert writer.submit(begin(), timeout=10).kind == "recorded"
+
+
+def test_whoever_came_first_is_served_first_however_long_the_queue(rig: Rig) -> None:
+    rig.writer._max_batch = 4
+    positions = [f.result().first_position for f in rig.batch([begin() for _ in range(20)])]
+    assert rig.sizes == [1, 4, 4, 4, 4, 3]
+    assert positions == list(range(positions[0], positions[0] + 20))
+
+
+ANOTHER = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import psycopg
+from store.commands import begin
+from ckr_es.store.writer import Writer
+with Writer(lambda: psycopg.connect(sys.argv[1])) as writer, ThreadPoolExecutor(16) as threads:
+    outcomes = list(threads.map(lambda n: writer.submit(begin(key=f"shared {n}"), 20).kind, range(400)))
+print(outcomes.count("recorded"), outcomes.count("known"))
+"""
+
+
+def test_two_processes_give_each_command_to_one_of_them_and_leave_no_gap(rig: Rig) -> None:
+    before = rig.admin.execute("select coalesce(max(position), 0) from ckr.event").fetchone()[0]
+    other = subprocess.Popen(
+        [sys.executable, "-c", ANOTHER, rig.database.conninfo("ckr_app")],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    rig.wait(lambda: rig.admin.execute("select max(position) > %s from ckr.event", (before,)).fetchone()[0])
+    ours = list(
+        rig.threads.map(lambda n: rig.writer.submit(begin(key=f"shared {399 - n}"), 20).kind, range(400))
+    )
+    told, _ = other.communicate(timeout=60)
+    recorded, known = map(int, told.split())
+    assert (recorded + ours.count("recorded"), known + ours.count("known")) == (400, 400)
+    positions = [
+        p
+        for (p,) in rig.admin.execute(
+            "select position from ckr.event where position > %s order by 1", (before,)
+        )
+    ]
+    assert positions == list(range(before + 1, before + 401))
 
 
 def test_closing_records_what_is_waiting_and_takes_no_more(rig: Rig) -> None:
