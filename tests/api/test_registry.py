@@ -201,7 +201,9 @@ def test_a_large_body_that_comes_slowly_takes_nobodys_turn(
 def test_a_server_that_stops_leaves_a_load_that_goes_on(
     centre: Centre, database: Database, operator: Client, auditor: Client, tmp_path: Path
 ) -> None:
-    path = write_sme(tmp_path / "long.zip", 10_000, members=40, as_of=date(2021, 7, 10))
+    path = write_sme(
+        tmp_path / "long.zip", 60_000, members=40, as_of=date(2021, 7, 10), share_of_region_24=0.5
+    )
     with serving(create_app(settings_for(database))) as base:
         client = Client(base, centre.operator.key)
         taken = send(client, SME, path.read_bytes(), key="long", Prefer="wait=0")
@@ -211,7 +213,7 @@ def test_a_server_that_stops_leaves_a_load_that_goes_on(
     assert stopped["state"] == "interrupted"
     assert stopped["file"]["members_read"] < 40
     again = send(operator, SME, path.read_bytes(), key="long", Prefer="wait=30")
-    assert (again.status_code, again.json()["id"], again.json()["records"]) == (201, stopped["id"], 10_000)
+    assert (again.status_code, again.json()["id"], again.json()["records"]) == (201, stopped["id"], 60_000)
 
 
 @pytest.fixture(scope="module")
