@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from benchmarks import synthetic
 from benchmarks.kpi import filled
 from benchmarks.writers import Stock, StockApplication, stock_environment
-from ckr_es.projections.follower import step
+from ckr_es.projections.follower import Carried, step
 from ckr_es.projections.kpi_tables import KPI
 from ckr_es.projections.schemas import ensure
 from ckr_es.store.database import Database
@@ -127,6 +127,7 @@ def _live(database: Database) -> float:
         ensure(conn)
         conn.execute("set plan_cache_mode = force_custom_plan")
         begun = time.perf_counter()
-        while step(conn, KPI, BATCH):
+        carried: dict[str, Carried] = {}
+        while step(conn, KPI, BATCH, carried):
             pass
         return time.perf_counter() - begun

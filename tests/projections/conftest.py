@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ckr_es.projections.follower import step
+from ckr_es.projections.follower import Carried, step
 from ckr_es.projections.kpi_tables import SEGMENT
 from ckr_es.projections.kpi_tables import projection as kpi_projection
 from ckr_es.projections.log import Session
@@ -75,11 +75,12 @@ def reader(database: Database) -> Iterator[Session]:
         yield conn
 
 
-def project(database: Database, most: int = 1_000, segment: int = SEGMENT) -> None:
+def project(database: Database, most: int = 1_000, segment: int = SEGMENT, carry: bool = True) -> None:
     """What the follower does, in this thread, `most` records at a time; sums are closed every `segment` positions."""
+    carried: dict[str, Carried] | None = {} if carry else None
     projections = [kpi_projection(segment), *(p for p in PROJECTIONS if p.name != "kpi")]
     with projector(database) as conn:
         ensure(conn, projections)
         for projection in projections:
-            while step(conn, projection, most):
+            while step(conn, projection, most, carried):
                 pass

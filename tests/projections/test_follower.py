@@ -98,10 +98,10 @@ def test_a_connection_killed_in_the_middle_of_a_batch_loses_and_repeats_nothing(
     w = year()
     begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
-    def slow(conn, position, batch):
+    def slow(conn, position, batch, fold):
         begun.release()
         go_on.acquire()
-        return KPI.prime(conn, position, batch)
+        KPI.prime(conn, position, batch, fold)
 
     with databases() as database:
         record(database, w.records)

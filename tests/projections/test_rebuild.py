@@ -19,11 +19,11 @@ NAMES = ("kpi", "directory")
 
 
 @IN_SQL
-@given(histories(), st.sampled_from([1, 2, 7, 1_000]))
-def test_the_rebuilt_tables_are_the_live_ones(databases, records, most):
+@given(histories(), st.sampled_from([1, 2, 7, 1_000]), st.booleans())
+def test_the_rebuilt_tables_are_the_live_ones(databases, records, most, carry):
     with databases() as database:
         record(database, records)
-        project(database, most)
+        project(database, most, carry=carry)
         for name in NAMES:
             told = []
             rebuilt = rebuild(name, database, lambda done, of, told=told: told.append((done, of)))
@@ -35,11 +35,12 @@ def test_the_rebuilt_tables_are_the_live_ones(databases, records, most):
             assert {r["kpi"]: r["actual"] for r in table.rows} == figures(records, END, len(records))
 
 
+@pytest.mark.parametrize("carry", [False, True])
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_the_follower_knows_what_it_needs_of_the_log_wherever_a_batch_begins(databases, most):
+def test_the_follower_knows_what_it_needs_of_the_log_wherever_a_batch_begins(databases, most, carry):
     with databases() as database:
         record(database, eventful())
-        project(database, most)
+        project(database, most, carry=carry)
         for name in NAMES:
             assert rebuild(name, database).differences == ()
 

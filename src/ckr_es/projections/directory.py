@@ -126,9 +126,10 @@ class _Stream(Struct):
 
 
 class Directory:
-    """Versions of the five tables, stream by stream."""
+    """Versions of the five tables, stream by stream; those `known` it has from their beginning."""
 
     def __init__(self) -> None:
+        self.known: set[UUID] = set()
         self._streams: defaultdict[UUID, _Stream] = defaultdict(_Stream)
 
     def post(self, recorded: Heard, sheet: Sheet) -> None:
@@ -151,13 +152,13 @@ class Directory:
         stream.rows = rows
 
 
-def prime(conn: Session, position: int, batch: Sequence[Record]) -> Directory:
+def prime(conn: Session, position: int, batch: Sequence[Record], directory: Directory) -> None:
     """A row depends on its own stream alone."""
-    streams = list({record.originator_id for record in batch})
-    directory, unwritten = Directory(), Sheet()
+    streams = list({record.originator_id for record in batch} - directory.known)
+    unwritten = Sheet()
     for record in records(conn.execute(EARLIER, (streams, position, UNHEARD))):
         directory.post(record, unwritten)
-    return directory
+    directory.known.update(streams)
 
 
 UNHEARD = all_but(HEARD)

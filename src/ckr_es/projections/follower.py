@@ -18,7 +18,7 @@ from psycopg import Notify
 from psycopg.rows import tuple_row
 
 from ckr_es.projections.log import Session, between, head
-from ckr_es.projections.projection import Projection, Reached, reached
+from ckr_es.projections.projection import Fold, Projection, Reached, reached
 from ckr_es.projections.rebuild import renew
 from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, ensure
 from ckr_es.projections.sheet import Sheet
@@ -26,6 +26,7 @@ from ckr_es.store.database import Database
 
 LEADER = 7161934518202113  # the door and the migrations lock the two numbers before
 BATCH = 1_000
+CARRY = 100_000  # records that a fold hears before it begins anew: what it holds is bounded
 PATIENCE = 1.0  # seconds between looks when nothing is heard, and between attempts to lead or to connect
 
 LOCK = "select position, status, version from ckr.projection where name = %s for update skip locked"
@@ -108,6 +109,7 @@ class Follower:
         self._news = False
         self._leader = False
         self._error: str | None = None
+        self._carried: dict[str, Carried] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -143,6 +145,7 @@ class Follower:
                 self._stopping.wait(PATIENCE)
             finally:
                 self._leader = False
+                self._carried.clear()
 
     def _follow(self, conn: Session) -> None:
         # What is lost in a crash is read from the log again: no need to wait for the disk.
@@ -206,7 +209,7 @@ class Follower:
     def _advance(self, conn: Session, projection: Projection) -> bool:
         """Whether there was something to do, and maybe more is."""
         try:
-            return step(conn, projection, BATCH)
+            return step(conn, projection, BATCH, self._carried)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 (the record at fault is found by going one by one)
@@ -223,8 +226,20 @@ class Follower:
         return True
 
 
-def step(conn: Session, projection: Projection, most: int) -> bool:
-    """Apply up to `most` records, tables and position in one transaction; whether the projection moved."""
+class Carried(Struct, frozen=True):
+    """A fold that has heard every record from `since` to `position`, and what it needed of those before."""
+
+    fold: Fold
+    since: int
+    position: int
+
+
+def step(conn: Session, projection: Projection, most: int, carried: dict[str, Carried] | None = None) -> bool:
+    """Apply up to `most` records, tables and position in one transaction; whether the projection moved.
+
+    With `carried`, the fold is kept there for the next step while the projection catches up.
+    """
+    before = carried.pop(projection.name, None) if carried is not None else None
     with conn.transaction():
         row = conn.execute(LOCK, (projection.name,)).fetchone()
         if row is None:  # a rebuild holds it, and gives it back soon
@@ -240,16 +255,21 @@ def step(conn: Session, projection: Projection, most: int) -> bool:
         upto = min(head(conn), position + most)
         if upto <= position:
             return False
+        if before is None or before.position != position or position - before.since > CARRY:
+            before = Carried(projection.fold(), position, position)
         conn.execute(SEARCH, (projection.name,))
         batch = between(conn, position, upto, projection.unheard)
         if batch:
-            fold, sheet = projection.prime(conn, position, batch), Sheet()
+            sheet = Sheet()
+            projection.prime(conn, position, batch, before.fold)
             for record in batch:
-                fold.post(record, sheet)
+                before.fold.post(record, sheet)
             sheet.write(conn)
         projection.close(conn, position, upto)
         conn.execute(ADVANCE, (upto, projection.name))
-        return True
+    if carried is not None and upto == position + most:  # more may follow at once
+        carried[projection.name] = Carried(before.fold, before.since, upto)
+    return True
 
 
 def halt(conn: Session, projection: Projection, error: Exception) -> None:

@@ -99,9 +99,15 @@ _PLAN = tags(plans.HEARD)
 
 
 class KpiFold:
+    """`served` and `reporting` are the participants whose cases and whose own records it has from the beginning."""
+
     def __init__(self) -> None:
         self._ledger = kpi.Ledger()
         self._plans = plans.Plans()
+        self.served: set[object] = set()
+        self.reporting: set[object] = set()
+        self.plan_streams: set[object] = set()
+        self.clusters = False
 
     def post(self, recorded: Heard, sheet: Sheet) -> None:
         if isinstance(recorded.event, plans.HEARD):
@@ -111,7 +117,7 @@ class KpiFold:
                 sheet.add("line", msgspec.structs.astuple(line))
 
 
-def prime(conn: Session, position: int, batch: Sequence[Record]) -> KpiFold:
+def prime(conn: Session, position: int, batch: Sequence[Record], fold: KpiFold) -> None:
     """A participant's lines depend on all of its own records and, for reports, on the clusters' lives."""
     served, reporting, plan_streams, moved = set(), set(), set(), set()
     clusters = False
@@ -130,19 +136,23 @@ def prime(conn: Session, position: int, batch: Sequence[Record]) -> KpiFold:
     if moved:
         found = conn.execute(MEMBERS, {"streams": list(moved), "position": position})
         reporting.update(participant_id for (participant_id,) in found)
-    fold, unwritten = KpiFold(), Sheet()
+    clusters = clusters or bool(reporting)
     wanted = {
         "position": position,
-        "served": list(served),
-        "reporting": list(reporting),
-        "clusters": clusters or bool(reporting),
-        "plans": list(plan_streams),
+        "served": list(served - fold.served),
+        "reporting": list(reporting - fold.reporting),
+        "clusters": clusters and not fold.clusters,
+        "plans": list(plan_streams - fold.plan_streams),
         "plan": _PLAN,
         **_TAGS,
     }
+    unwritten = Sheet()
     for record in records(conn.execute(EARLIER, wanted)):
         fold.post(record, unwritten)
-    return fold
+    fold.served |= served
+    fold.reporting |= reporting
+    fold.plan_streams |= plan_streams
+    fold.clusters |= clusters
 
 
 def close(conn: Session, after: int, upto: int) -> None:

@@ -1,7 +1,7 @@
 """What a projection is: a pure fold of the log, its tables, and how to begin in the middle of the log."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 from psycopg.rows import class_row
@@ -20,8 +20,9 @@ class Fold(Protocol):
 
 
 class Projection(Struct, frozen=True, kw_only=True):
-    """`prime` gives a fold that knows all of the log up to a position that matters to the batch that follows. `close`
-    completes what is summed up by stretches of the log, once its rows between two positions are written.
+    """`prime` lets a fold know all of the log up to a position that matters to the batch that follows; what it knows
+    already, because it heard every record since, is not read again. `close` completes what is summed up by stretches
+    of the log, once its rows between two positions are written.
 
     A changed rule takes the next `version`: the follower that leads then rebuilds the tables before it goes on.
     """
@@ -33,7 +34,7 @@ class Projection(Struct, frozen=True, kw_only=True):
     indexes: str
     unheard: list[str]
     fold: Callable[[], Fold]
-    prime: Callable[[Session, int, Sequence[Record]], Fold]
+    prime: Callable[[Session, int, Sequence[Record], Any], None]
     close: Callable[[Session, int, int], None] = lambda _conn, _after, _upto: None
 
 
