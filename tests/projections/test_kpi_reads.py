@@ -194,7 +194,9 @@ def test_each_reason(databases):
     wanted = {}
     w.accept(0, 1, date(2021, 3, 1))
     first = last()
-    w.accept(1, 1, date(2021, 3, 2))
+    w.correct(len(w.records) - 1, {"accepted_on": "2021-03-03"})
+    redated = last()
+    w.accept(1, 1, date(2021, 3, 4))
     wanted["supported_smes", last()] = ("counted-once", first)
     wanted["services", last()] = ("policy", None)
     wanted["paid_services", last()] = ("nothing-paid", None)
@@ -284,6 +286,11 @@ def test_each_reason(databases):
             assert about("sales", event=later) == [(later, "not-known-yet")]
             assert about("services", event=later) == [(later, "another-record")]
             assert about("services", event=first) == []
+            for event in (first, redated):
+                (line,) = kpi_evidence.evidence(
+                    conn, "services", date(2021, 6, 30), head, about=kpi_evidence.About(event=event)
+                )
+                assert (line.event_id, line.effective_on) == (first, date(2021, 3, 3))
             voiding = next(r.event_id for r in w.records if isinstance(r.event, service_case.Voided))
             assert about("services", event=voiding) == [(void, "voided")]
             assert about("complex_services", case=w.id("case", 0)) == [

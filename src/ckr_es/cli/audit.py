@@ -45,7 +45,7 @@ def replay_decisions(as_json: bool) -> None:
 
 @audit.command("diff", short_help="Почему таблица показателей изменилась.")
 @moment(what=" первой таблицы")
-@moment("to", " второй таблицы")
+@moment("to", " второй таблицы", "день первой")
 @as_json
 def diff(
     as_of: datetime | None,
@@ -65,9 +65,8 @@ def diff(
 
     with existing_database() as database, following(database) as conn:
         head = head_of(conn)
-        before = side(conn, as_of and as_of.date(), known_at, known_position, head)
-        to_day = to_as_of.date() if to_as_of else before.as_of
-        after = side(conn, to_day, to_known_at, to_known_position, head)
+        before = side(conn, as_of, known_at, known_position, head)
+        after = side(conn, to_as_of, to_known_at, to_known_position, head, before.as_of)
         changes.show(conn, before, after, head, as_json=as_json, events=True)
 
 

@@ -31,7 +31,7 @@ def _instant(_: click.Context, option: click.Parameter, text: str | None) -> dat
     return instant
 
 
-def moment(prefix: str = "", what: str = "") -> Callable[[F], F]:
+def moment(prefix: str = "", what: str = "", day: str = "сегодня") -> Callable[[F], F]:
     """The options that say at which day and what is known; with a prefix, of the other side of a comparison."""
     dashes, names = (f"{prefix}-" if prefix else ""), (f"{prefix}_" if prefix else "")
     options = (
@@ -40,7 +40,7 @@ def moment(prefix: str = "", what: str = "") -> Callable[[F], F]:
             f"{names}as_of",
             type=click.DateTime(("%Y-%m-%d",)),
             metavar="ГГГГ-ММ-ДД",
-            help=f"День{what}; обычно сегодня.",
+            help=f"День{what}; обычно {day}.",
         ),
         click.option(
             f"--{dashes}known-at",
@@ -75,9 +75,17 @@ class Side(NamedTuple):
 
 
 def side(
-    conn: "Session", as_of: date | None, known_at: datetime | None, known_position: int | None, head: int
+    conn: "Session",
+    as_of: datetime | None,
+    known_at: datetime | None,
+    known_position: int | None,
+    head: int,
+    otherwise: date | None = None,
 ) -> Side:
-    """What the options of `moment` mean in this log; waits for the figures to be there."""
+    """What the options of `moment` mean in this log, on the day `otherwise` (today) when they name none.
+
+    Waits for the figures to be there.
+    """
     from ckr_es.projections import kpi_reads
     from ckr_es.rules.calendar import today
 
@@ -89,14 +97,15 @@ def side(
     if position > head:
         raise click.UsageError(f"--known-position: журнал кончается на позиции {head}")
     catch_up(conn, ["kpi"], position)
-    return Side(as_of or today(datetime.now(UTC)), position, known_at)
+    day = as_of.date() if as_of else otherwise or today(datetime.now(UTC))
+    return Side(day, position, known_at)
 
 
 @click.command(short_help="Таблица показателей на дату.")
 @moment()
 @click.option("--forecast", is_flag=True, help="С прогнозом на 31 декабря и светофором к плану.")
 @click.option("--diff", is_flag=True, help="Разница с другой таблицей, заданной параметрами --to-….")
-@moment("to", " второй таблицы")
+@moment("to", " второй таблицы", "день первой")
 @as_json
 def kpi(
     as_of: datetime | None,
@@ -121,23 +130,24 @@ def kpi(
         raise click.UsageError("укажите --diff или --forecast, не оба")
     with existing_database() as database, following(database) as conn:
         head = head_of(conn)
-        asked = side(conn, as_of and as_of.date(), known_at, known_position, head)
+        asked = side(conn, as_of, known_at, known_position, head)
         if diff:
-            to = side(
-                conn, to_as_of.date() if to_as_of else asked.as_of, to_known_at, to_known_position, head
-            )
+            to = side(conn, to_as_of, to_known_at, to_known_position, head, asked.as_of)
             changes.show(conn, asked, to, head, as_json=as_json, events=False)
             return
-        shown, forecasts = kpi_reads.outlook(conn, asked.as_of, asked.position)
+        if forecast:
+            shown, forecasts = kpi_reads.outlook(conn, asked.as_of, asked.position)
+        else:
+            shown, forecasts = kpi_reads.table(conn, asked.as_of, asked.position), ()
     if as_json:
         import msgspec
 
         rows = shown.rows
-        if forecast:
+        if forecasts:
             rows = tuple(r | msgspec.structs.asdict(f) for r, f in zip(rows, forecasts, strict=True))
         put_json(as_api(meta(asked, head, shown.kpi_set, shown.policy), rows=rows))
     else:
-        print_table(shown, asked.as_of, asked.position, head, forecasts if forecast else ())
+        print_table(shown, asked.as_of, asked.position, head, forecasts)
 
 
 def print_table(

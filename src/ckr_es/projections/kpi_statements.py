@@ -63,6 +63,13 @@ COUNTED = """
     where p.year = %(year)s and p.known_from <= %(position)s
       and (p.known_to is null or %(position)s < p.known_to)
 """
+# The event that is asked for and, when it is a correction, what it is about, down to the record itself.
+ABOUT = SQL("""asked as (
+        select event_id, body from ckr.event where event_id = %(event)s
+        union all
+        select t.event_id, t.body from asked a join ckr.event t
+          on t.event_id = coalesce(a.body ->> 'voids', a.body ->> 'corrects')::uuid
+    )""")
 # A fact may have lines on several days (the latest headcount takes back the one before it); they count as one.
 # A void may itself be voided, and so on: the record is void when the chain of latest voids is of odd length.
 # `position + 0` keeps the planner from walking the whole log backwards instead of asking the index of voids.
@@ -76,7 +83,8 @@ EVIDENCE = (
               on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position + 0 <= m.position
             where (%(participant)s::uuid is null or l.participant_id = %(participant)s)
               and (%(case)s::uuid is null or l.case_id = %(case)s)
-              and (%(event)s::uuid is null or l.fact_id = %(event)s)
+              and (%(event)s::uuid is null or l.fact_id in (
+                  with recursive {about} select event_id from asked))
               and (%(cluster)s::text is null or l.cluster = %(cluster)s)
             group by l.fact_id, l.day, l.cluster, l.participant_id, l.case_id having sum(l.n) <> 0
         ) d
@@ -96,18 +104,14 @@ EVIDENCE = (
     from fact f join ckr.event e on e.event_id = f.fact_id
     where e.position > %(after)s order by e.position limit %(limit)s
 """)
-    .format(sides=SIDES)
+    .format(sides=SIDES, about=ABOUT)
     .as_string()
 )
 # What may count in a row, whether it does or not, and the histories that it is judged by. An event asked for by
 # itself is found even when it was recorded later; a correction stands for the record that it is about in the end.
-UNCOUNTED = """
-    with recursive asked as (
-        select event_id, body from ckr.event where event_id = %(event)s
-        union all
-        select t.event_id, t.body from asked a join ckr.event t
-          on t.event_id = coalesce(a.body ->> 'voids', a.body ->> 'corrects')::uuid
-    ), found as (
+UNCOUNTED = (
+    SQL("""
+    with recursive {about}, found as (
         select * from ckr.event
         where %(event)s::uuid is null and position <= %(position)s and position > %(after)s
           and type = any (%(types)s)
@@ -136,7 +140,10 @@ UNCOUNTED = """
         where position > %(position)s or not (type = any (%(heard)s) or type = any (%(clusters)s))
     ) e
     order by position
-"""
+""")
+    .format(about=ABOUT)
+    .as_string()
+)
 # `+ 0` keeps an index from being used where the other one is the right one.
 # Only what lies between the two sides is read: the days between them at the second's knowledge, what was learnt
 # between them about the first's days; all of a side whose row sums other lines or another year on the other one.

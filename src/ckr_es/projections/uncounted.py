@@ -121,7 +121,7 @@ class Judge:
     """Hears the histories in order, up to the position, then says of a record whether and why it does not count."""
 
     def __init__(self, row: Row, kpi_set: str, policy: Policy, as_of: date, position: int) -> None:
-        self._row, self._policy, self._as_of, self._position = row, policy, as_of, position
+        self._row, self._as_of, self._position = row, as_of, position
         in_set = any(known.kpi == row.kpi for known in kpi_sets()[kpi_set].rows)
         self._applies = in_set and applicable(row, policy, as_of.year)
         self._measures = frozenset(measures(row, policy))
