@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ckr_es.aggregates.participant import OkvedCode, RegionCode
 from ckr_es.aggregates.plan import PlanValue, Year
+from ckr_es.aggregates.roadmap import MeasureNumber
 from ckr_es.rules.support import Digits4, LegalInn
 from ckr_es.rules.values import (
     Code,
@@ -33,6 +34,7 @@ KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (LegalInn, st.sampled_from(["2460066195", "7707083893"])),
     (Inn, st.sampled_from(["2460066195", "7707083893"])),
     (Month, st.sampled_from(["2021-03", "2021-04"])),
+    (MeasureNumber, st.sampled_from(["11", "3.1"])),
     (Number, st.sampled_from(["1", "2/б"])),
     (Ogrn, st.sampled_from(["1022402652469"])),
     (OkvedCode, st.sampled_from(["10.89", "62.01"])),

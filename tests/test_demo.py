@@ -206,3 +206,17 @@ def column(conn: Conn, query: str, *parameters: Any) -> list[Any]:
 def test_every_act_is_entered_in_the_year_or_right_after_it() -> None:
     days = [numbered.act.on for numbered in demo.year()]
     assert date(2021, 1, 11) <= min(days) <= max(days) <= date(2022, 1, 31)
+
+
+def test_the_roadmap_of_the_year_is_done_but_for_one_row(played: Played) -> None:
+    said = json.loads(ckr(played.home, "roadmap", "--as-of", "2022-01-31", "--overdue", "--json").stdout)
+    assert [(row["no"], row["period"]) for row in said["rows"]] == [("3", "2021"), ("3.3", "2021")]
+    late = json.loads(ckr(played.home, "roadmap", "--as-of", "2022-01-31", "--json").stdout)["rows"]
+    assert [(row["no"], row["period"]) for row in late if row["late"]] == [("11", "2021-Q3")]
+    words = ckr(played.home, "roadmap", "--as-of", "2022-01-31").stdout
+    assert "с опозданием" in words
+    out = Path(played.home).parent / "roadmap.xlsx"
+    written = ckr(played.home, "roadmap", "--format", "xlsx", "--out", str(out))
+    assert written.returncode == 0, written.stderr
+    assert out.read_bytes()[:2] == b"PK"
+    assert ckr(played.home, "roadmap", "--format", "xlsx").returncode == 2

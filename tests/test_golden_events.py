@@ -64,6 +64,9 @@ EFFECTIVE_ON = {
     "plan.corrected": "2021-04-04",
     "period.closed": "2021-07-05",
     "period.reopened": "2021-07-06",
+    "roadmap.measure-reported": "2021-05-01",
+    "roadmap.voided": "2021-05-02",
+    "roadmap.corrected": "2021-05-03",
 }
 
 
@@ -104,7 +107,7 @@ def test_golden_files_fill_every_field_so_that_no_renaming_goes_unnoticed() -> N
 def test_every_event_of_the_aggregates_is_in_the_union() -> None:
     modules = (
         vars(aggregates)[name]
-        for name in ("cluster", "participant", "service_case", "plan", "reporting_period")
+        for name in ("cluster", "participant", "service_case", "plan", "reporting_period", "roadmap")
     )
     written = {
         found

@@ -35,6 +35,7 @@ STEPS = {
     "code": "tourism",
     "label": "2019-Q1",
     "year": "2021",
+    "item": "11",
     "kpi": "services",
     "kpi_set": "2023",
     "asset": "start.js",

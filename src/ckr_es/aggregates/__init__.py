@@ -1,5 +1,12 @@
 """Every event this system has ever recorded, as one tagged union."""
 
-from ckr_es.aggregates import cluster, participant, plan, reporting_period, service_case
+from ckr_es.aggregates import cluster, participant, plan, reporting_period, roadmap, service_case
 
-Event = cluster.Event | participant.Event | service_case.Event | plan.Event | reporting_period.Event
+Event = (
+    cluster.Event
+    | participant.Event
+    | service_case.Event
+    | plan.Event
+    | reporting_period.Event
+    | roadmap.Event
+)

@@ -35,6 +35,7 @@ from ckr_es.api.plans import PlanController
 from ckr_es.api.reads import Reader
 from ckr_es.api.registry import PATHS, RegistryController
 from ckr_es.api.reports import ReportController
+from ckr_es.api.roadmap import RoadmapController
 from ckr_es.api.rule_sets import KpiSetController, RuleSetController
 from ckr_es.api.scoring import ScoringController
 from ckr_es.api.spool import Spool
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     PlanController,
                     PeriodController,
                     ReportController,
+                    RoadmapController,
                     KpiController,
                     EventController,
                     RegistryController,

@@ -8,15 +8,18 @@ import msgspec
 from litestar import Response
 
 from ckr_es.aggregates import reporting_period
+from ckr_es.aggregates.roadmap import MeasureReported, Row, Status
 from ckr_es.api.asked import Travel, instant
 from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged
 from ckr_es.application import ServiceTracking, Streams, stream_id
 from ckr_es.commands import Snapshot
 from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads
+from ckr_es.projections import roadmap as measures
 from ckr_es.projections.follower import await_position
 from ckr_es.reports import making
-from ckr_es.reports.report import Part, Report, Restatement
+from ckr_es.reports.report import Part, Report, Restatement, RoadmapReport
 from ckr_es.rules import calendar
+from ckr_es.rules.roadmap import measures as document
 from ckr_es.store import log
 from ckr_es.store.database import Pool
 
@@ -149,6 +152,25 @@ class Figures:
         with self._pool.connection() as conn:
             return making.restatement(conn, label, moment.position, version=version)
 
+    def roadmap(self, when: Travel, status: Status | None) -> dict[str, Any]:
+        moment, rows = self._roadmap(when)
+        items = [_measure(row) for row in rows if status in (None, row.status)]
+        return {"meta": moment.meta(), "items": items, "next_cursor": None}
+
+    def measure(self, no: str, when: Travel) -> dict[str, Any]:
+        moment, rows = self._roadmap(when)
+        return {"meta": moment.meta(), **_measure(next(row for row in rows if row.no == no))}
+
+    def roadmap_report(self, when: Travel) -> RoadmapReport:
+        moment = moment_of(self._pool, self._tracking, when)
+        with self._pool.connection() as conn:
+            return making.roadmap(conn, moment.as_of, moment.position)
+
+    def _roadmap(self, when: Travel) -> tuple[Moment, tuple[Row, ...]]:
+        moment = moment_of(self._pool, self._tracking, when)
+        with self._pool.connection() as conn:
+            return moment, measures.rows(conn, moment.as_of, moment.position)
+
     def _known_period(self, label: str, moment: Moment) -> reporting_period.ReportingPeriod:
         return _period(self._tracking.streams([stream_id("period", label)], moment.position), label)
 
@@ -183,3 +205,34 @@ def _period(streams: Streams, label: str) -> reporting_period.ReportingPeriod:
         reporting_period.fold(streams.history(stream_id("period", label)))
         or reporting_period.ReportingPeriod()
     )
+
+
+def _measure(row: Row) -> dict[str, Any]:
+    said = document()[row.no]
+    return {
+        "no": row.no,
+        "parent": said.parent,
+        "title": said.title,
+        "expected": said.expected,
+        "status": row.status,
+        "terms": [
+            {
+                "period": standing.term.label,
+                "first_day": standing.term.first,
+                "last_day": standing.term.last,
+                "due_on": standing.term.due_on,
+                "status": standing.status,
+                "completed_on": standing.completed_on,
+                "late": standing.late,
+                "reports": [
+                    {"event_id": known.event_id, **_said(known.report)} for known in standing.reports
+                ],
+            }
+            for standing in row.terms
+        ],
+    }
+
+
+def _said(report: MeasureReported) -> dict[str, Any]:
+    shown = ("period", "done_on", "result", "complete", "document")
+    return {name: getattr(report, name) for name in shown}

@@ -29,7 +29,8 @@ _TURN: Final = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) // 2))
 _PATIENCE: Final = 10.0
 
 
-def _read(form: Form) -> dict[str, Any]:
+def read_as(form: Form) -> dict[str, Any]:
+    """What a route declares that answers with a report in this form."""
     return {"sync_to_thread": True, "media_type": forms.MEDIA[form], **roles(READ_FIGURES, whole_centre=True)}
 
 
@@ -38,7 +39,7 @@ class ReportController(Controller):
     tags = ["reports"]
     dependencies = {"known": Provide(known, sync_to_thread=False)}
 
-    @get("/report.json", **_read("json"))
+    @get("/report.json", **read_as("json"))
     def json(
         self,
         label: Label,
@@ -51,7 +52,7 @@ class ReportController(Controller):
         """The canonical report; its last member is the SHA-256 of all before it."""
         return _report("json", label, known, figures, version, draft, parts)
 
-    @get("/report.xlsx", **_read("xlsx"))
+    @get("/report.xlsx", **read_as("xlsx"))
     def xlsx(
         self,
         label: Label,
@@ -64,7 +65,7 @@ class ReportController(Controller):
         """The report as a workbook, one sheet a part."""
         return _report("xlsx", label, known, figures, version, draft, parts)
 
-    @get("/report.pdf", **_read("pdf"))
+    @get("/report.pdf", **read_as("pdf"))
     def pdf(
         self,
         label: Label,
@@ -77,19 +78,19 @@ class ReportController(Controller):
         """The report as PDF/A, to be printed and signed; the canonical report is attached to it."""
         return _report("pdf", label, known, figures, version, draft, parts)
 
-    @get("/restatement.xlsx", **_read("xlsx"))
+    @get("/restatement.xlsx", **read_as("xlsx"))
     def restatement_xlsx(
         self, label: Label, known: Known, figures: Asking, version: Version = None
     ) -> Response[bytes]:
         """From a submitted version to what is known, with the events, as a workbook."""
-        return _answered(figures.restated(label, known, version), "xlsx", lasting=False)
+        return in_form(figures.restated(label, known, version), "xlsx", lasting=False)
 
-    @get("/restatement.pdf", **_read("pdf"))
+    @get("/restatement.pdf", **read_as("pdf"))
     def restatement_pdf(
         self, label: Label, known: Known, figures: Asking, version: Version = None
     ) -> Response[bytes]:
         """From a submitted version to what is known, with the events, as PDF/A."""
-        return _answered(figures.restated(label, known, version), "pdf", lasting=False)
+        return in_form(figures.restated(label, known, version), "pdf", lasting=False)
 
 
 def _report(
@@ -105,10 +106,11 @@ def _report(
         detail = "Черновик не имеет версии: укажите version или draft, не оба"
         raise Invalid("ambiguous", detail, [Problem("/version", "ambiguous", detail, version)])
     report = figures.report(label, known, version, draft, parts or PARTS)
-    return _answered(report, form, lasting=report.status == "closed")
+    return in_form(report, form, lasting=report.status == "closed")
 
 
-def _answered(report: AnyReport, form: Form, *, lasting: bool) -> Response[bytes]:
+def in_form(report: AnyReport, form: Form, *, lasting: bool) -> Response[bytes]:
+    """The file, with the report's digest as its ETag when it is the same for ever."""
     if form != "json" and not _TURN.acquire(timeout=_PATIENCE):
         raise Overloaded
     try:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from ckr_es.cli import audit, figures, imports, registry, report, serving, stale, upkeep
+from ckr_es.cli import audit, figures, imports, registry, report, roadmap, serving, stale, upkeep
 from ckr_es.cli.terminal import help_option
 
 WORDS = {
@@ -39,6 +39,7 @@ for command in (
     upkeep.key,
     figures.kpi,
     report.report,
+    roadmap.roadmap,
     registry.registry,
     imports.imports,
     audit.audit,

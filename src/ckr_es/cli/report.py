@@ -117,27 +117,36 @@ def _period(
 
 
 def _write(made: "Callable[[Session, int], AnyReport]", form: Any, out: Path, as_json: bool) -> None:
+    from ckr_es.projections.log import head
+
+    with existing_database() as database, following(database) as conn:
+        report = made(conn, head(conn))
+    write(report, form, out, as_json)
+
+
+def write(report: "AnyReport", form: Any, out: Path, as_json: bool) -> None:
+    """The report as a file, and a line about it."""
     from rich.console import Console
 
-    from ckr_es.projections.log import head
     from ckr_es.reports.forms import rendered
+    from ckr_es.reports.report import RoadmapReport
 
     if not out.absolute().parent.is_dir():
         raise click.UsageError(f"--out: папки {out.absolute().parent} нет")
-    with existing_database() as database, following(database) as conn:
-        report = made(conn, head(conn))
     console = Console(stderr=True)
     with console.status("Отчёт собирается") if console.is_terminal else nullcontext():
         content = rendered(report, form)
     _replace(out, content)
-    version = report.version
+    version = None if isinstance(report, RoadmapReport) else report.version
     if as_json:
         put_json({"path": str(out), "bytes": len(content), "version": version, "digest": report.digest})
-    else:
+        return
+    shown = "дорожная карта"
+    if not isinstance(report, RoadmapReport):
         shown = f"редакция № {version}" if version else "черновик"
-        print(f"{out}: {shown}, {len(content)} байт, контрольная сумма {report.digest}")
-        if not version:
-            note("Черновик: закрытой версии нет или её не просили.")
+    print(f"{out}: {shown}, {len(content)} байт, контрольная сумма {report.digest}")
+    if shown == "черновик":
+        note("Черновик: закрытой версии нет или её не просили.")
 
 
 def _replace(out: Path, content: bytes) -> None:

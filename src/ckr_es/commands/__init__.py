@@ -5,7 +5,7 @@ from ckr_es.commands.corrections import correct
 from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.periods import Snapshot, close_period, reopen_period
 from ckr_es.commands.registration import Registration, change_identity, inn_of, register
-from ckr_es.commands.streams import on_cluster, on_participant, on_plan
+from ckr_es.commands.streams import on_cluster, on_participant, on_plan, on_roadmap
 
 __all__ = [
     "Registration",
@@ -23,6 +23,7 @@ __all__ = [
     "on_cluster",
     "on_participant",
     "on_plan",
+    "on_roadmap",
     "open_case",
     "register",
     "reopen_period",

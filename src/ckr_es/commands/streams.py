@@ -1,9 +1,9 @@
-"""One decision about one stream: a cluster, a participant, the plan of a year."""
+"""One decision about one stream: a cluster, a participant, the plan of a year, a measure of the roadmap."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from ckr_es.aggregates import cluster, participant, plan
+from ckr_es.aggregates import cluster, participant, plan, roadmap
 from ckr_es.aggregates.facts import Fact
 from ckr_es.application import Answer, Request, ServiceTracking, Streams, stream_id
 from ckr_es.commands.guards import admissible, cluster_stream, named_by, visible, within
@@ -48,5 +48,16 @@ def on_plan(tracking: ServiceTracking, request: Request, event: plan.Happening) 
         id,
         year,
         lambda streams: plan.decide(streams.state(plan.KIND, id), event),
+        days=[event.effective_on],
+    )
+
+
+def on_roadmap(tracking: ServiceTracking, request: Request, event: roadmap.MeasureReported) -> Answer:
+    id = stream_id("roadmap", event.item)
+    return tracking.record(
+        request,
+        id,
+        event.item,
+        lambda streams: roadmap.decide(streams.state(roadmap.KIND, id), event),
         days=[event.effective_on],
     )

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from ckr_es import commands
-from ckr_es.aggregates import cluster, plan
+from ckr_es.aggregates import cluster, plan, roadmap
 from ckr_es.application import Answer
 from ckr_es.demo.desk import Act, Desk
 from ckr_es.demo.firms import CLUSTERS
@@ -50,6 +50,26 @@ _LIFE: Final[tuple[tuple[int, int, type[Any], str, str, str], ...]] = (
     (12, 8, cluster.ActivityHeld, "", "Отчётная стратегическая сессия", "FN.н"),
 )
 
+# Row of the roadmap, period, day and what came of it (concept, section 8); row 3.3 was never reported on.
+_MEASURES: Final[tuple[tuple[str, str, date, str], ...]] = (
+    ("5", "2021", date(2021, 2, 3), "План работы на 2021 год"),
+    ("11", "2021-Q1", date(2021, 4, 14), "Отчёт за I квартал сдан"),
+    ("9", "2021", date(2021, 5, 26), "Информационная кампания о вступлении в кластеры"),
+    ("1", "2021-Q1/2021-Q2", date(2021, 6, 25), "Положение о порядке формирования кластеров"),
+    ("11", "2021-Q2", date(2021, 7, 14), "Отчёт за II квартал сдан"),
+    ("3.2", "2021", date(2021, 8, 25), "Обзор федеральных программ для участников кластеров"),
+    ("3.1", "2021", date(2021, 9, 8), "Исследование потенциала арктического кластера"),
+    ("10", "2021", date(2021, 9, 22), "Сотрудники прошли повышение квалификации"),
+    ("4.1", "2021", date(2021, 10, 6), "Соглашение с центром кластерного развития Томской области"),
+    ("11", "2021-Q3", date(2021, 10, 20), "Отчёт за III квартал сдан"),
+    ("8", "2021", date(2021, 11, 17), "Программы развития кластеров утверждены"),
+    ("6", "2021-Q4", date(2021, 12, 8), "Отчёты кластеров заслушаны"),
+    ("2", "2021-Q2/2021-Q4", date(2021, 12, 15), "Проект порядка предоставления субсидий"),
+    ("7", "2021", date(2021, 12, 17), "Сформирован кластер из числа перспективных"),
+    ("12", "2021-Q4", date(2021, 12, 27), "Годовой отчёт утверждён"),
+    ("11", "2021-Q4", date(2022, 1, 14), "Отчёт за IV квартал сдан"),
+)
+
 
 def acts() -> Iterator[Act]:
     for one in CLUSTERS:
@@ -67,6 +87,7 @@ def acts() -> Iterator[Act]:
             agreement = Agreement(number=f"К-{one.formed_on:%Y}/{one.code}", date=one.formed_on)
             yield _on_cluster(one.code, cluster.Formed(formed_on=one.formed_on, agreement=agreement))
     yield from _life()
+    yield from _measures()
     yield Act(on=CONCEPT.date or START, about="план", role="manager", do=_set_plan)
     yield Act(on=START, about="план", role="manager", do=_set_funding)
     for label, day in CLOSINGS.items():
@@ -96,6 +117,22 @@ def _life() -> Iterator[Act]:
             if one.code == code or (not code and one.formed_on and one.formed_on <= on):
                 fields = {dated: on, "title": title, "function": function, "document": Document(title=title)}
                 yield _on_cluster(one.code, kind(**fields))
+
+
+def _measures() -> Iterator[Act]:
+    for no, period, day, result in _MEASURES:
+        paper = Document(title=result, date=day)
+        yield _on_roadmap(
+            roadmap.MeasureReported(item=no, period=period, done_on=day, result=result, document=paper)
+        )
+
+
+def _on_roadmap(event: roadmap.MeasureReported) -> Act:
+    return Act(
+        on=event.done_on,
+        about="дорожная карта",
+        do=lambda desk: commands.on_roadmap(desk.tracking, desk.request, event),
+    )
 
 
 def _set_plan(desk: Desk) -> Answer:

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from ckr_es.reports import russian, tables
-from ckr_es.reports.report import AnyReport, Report, Restatement
+from ckr_es.reports.report import AnyReport, Report, Restatement, RoadmapReport
 from ckr_es.reports.tables import Table
 from ckr_es.reports.words import COMPLEX
 
@@ -24,18 +24,21 @@ class Printed(Struct, frozen=True, kw_only=True):
 
 
 def printed(report: AnyReport) -> Printed:
-    return _restatement(report) if isinstance(report, Restatement) else _period(report)
+    match report:
+        case Report():
+            return _period(report)
+        case Restatement():
+            return _restatement(report)
+        case RoadmapReport():
+            return _roadmap(report)
 
 
 def _period(report: Report) -> Printed:
     closed = report.status == "closed"
-    known = f"позиция журнала {report.known_position}"
-    if report.known_recorded_at:
-        known += f" ({russian.moment(report.known_recorded_at)})"
     facts = [
         ("Отчётный период", f"{russian.day(report.first_day)} – {russian.day(report.last_day)}"),
         ("Показатели на", russian.day(report.as_of)),
-        ("Сведения учтены по", known),
+        ("Сведения учтены по", _known(report)),
         ("Редакция", f"№ {report.version}" if closed else "черновик, не утверждён"),
         *_rules(report),
         *([("Примечание", russian.plain(report.note))] if report.note else []),
@@ -55,9 +58,6 @@ def _period(report: Report) -> Printed:
 
 
 def _restatement(report: Restatement) -> Printed:
-    known = f"позиция журнала {report.known_position}"
-    if report.known_recorded_at:
-        known += f" ({russian.moment(report.known_recorded_at)})"
     facts = [
         ("Отчётный период", f"{russian.day(report.first_day)} – {russian.day(report.last_day)}"),
         ("Показатели на", russian.day(report.as_of)),
@@ -66,7 +66,7 @@ def _restatement(report: Restatement) -> Printed:
             f"редакция № {report.version}, позиция журнала {report.submitted_position}, "
             f"закрыта {russian.moment(report.submitted_at)}, утвердил: {russian.plain(report.approved_by)}",
         ),
-        ("Известно теперь", known),
+        ("Известно теперь", _known(report)),
         *_rules(report),
         ("Контрольная сумма", report.digest),
     ]
@@ -82,7 +82,27 @@ def _restatement(report: Restatement) -> Printed:
     )
 
 
-def _rules(report: AnyReport) -> list[tuple[str, str]]:
+def _roadmap(report: RoadmapReport) -> Printed:
+    return Printed(
+        title="Дорожная карта по развитию Центра кластерного развития",
+        subtitle=f"на {russian.day(report.as_of)}",
+        mark="",
+        facts=[("Сведения учтены по", _known(report)), ("Контрольная сумма", report.digest)],
+        tables=[tables.of_roadmap(report)],
+        approved_by=None,
+        dated_at=report.known_recorded_at,
+        digest=report.digest,
+    )
+
+
+def _known(report: AnyReport) -> str:
+    known = f"позиция журнала {report.known_position}"
+    if report.known_recorded_at:
+        known += f" ({russian.moment(report.known_recorded_at)})"
+    return known
+
+
+def _rules(report: Report | Restatement) -> list[tuple[str, str]]:
     counted = COMPLEX[report.policy.complex_in_services]
     return [
         ("Набор показателей", report.kpi_set),

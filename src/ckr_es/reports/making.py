@@ -5,7 +5,7 @@ same position, always gives the same report.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from msgspec import UNSET
 
@@ -13,12 +13,27 @@ from ckr_es.aggregates.facts import Entry
 from ckr_es.aggregates.reporting_period import Closed, ReportingPeriod, fold
 from ckr_es.application import stream_id
 from ckr_es.projections import kpi_changes, kpi_reads
+from ckr_es.projections import roadmap as measures
 from ckr_es.projections.follower import await_position
 from ckr_es.projections.log import Session
 from ckr_es.reports import parts as make
-from ckr_es.reports.report import PARTS, Moved, MovedBy, Part, Report, Restatement, exact, signed
+from ckr_es.reports import russian
+from ckr_es.reports.report import (
+    PARTS,
+    MeasureRow,
+    Moved,
+    MovedBy,
+    Part,
+    Report,
+    Restatement,
+    RoadmapReport,
+    exact,
+    signed,
+)
 from ckr_es.reports.statements import PERIOD, RECORDED_AT
+from ckr_es.rules import roadmap as document
 from ckr_es.rules.calendar import period
+from ckr_es.rules.values import Document
 from ckr_es.store.envelope import decode
 
 Waiting = Callable[[Session, Sequence[str], int], None]
@@ -137,6 +152,40 @@ def restatement(
             rows=tuple(rows),
         )
     )
+
+
+def roadmap(conn: Session, as_of: date, position: int) -> RoadmapReport:
+    """Every measure of the roadmap in each of its terms, as of the day, as known at `position`."""
+    return signed(
+        RoadmapReport(
+            as_of=as_of,
+            known_position=position,
+            known_recorded_at=_recorded_at(conn, position),
+            rows=tuple(
+                MeasureRow(
+                    no=row.no,
+                    title=document.measures()[row.no].title,
+                    period=standing.term.label,
+                    due_on=standing.term.due_on,
+                    status=standing.status,
+                    completed_on=standing.completed_on,
+                    late=standing.late,
+                    results=tuple(known.report.result for known in standing.reports),
+                    documents=tuple(
+                        _named(known.report.document) for known in standing.reports if known.report.document
+                    ),
+                )
+                for row in measures.rows(conn, as_of, position)
+                for standing in row.terms
+            ),
+        )
+    )
+
+
+def _named(paper: Document) -> str:
+    """«Отчёт № 12-П от 2021-04-15», as far as it is known."""
+    number = f" № {paper.number}" if paper.number else ""
+    return f"{paper.title}{number}{f' от {russian.day(paper.date)}' if paper.date else ''}"
 
 
 def _closings(conn: Session, label: str, position: int) -> tuple[ReportingPeriod, dict[int, datetime]]:

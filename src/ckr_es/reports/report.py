@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from ckr_es.aggregates.roadmap import Status
 from ckr_es.projections.kpi_changes import ChangeKind
 from ckr_es.rules.kpi_sets import Policy
 
@@ -184,8 +185,33 @@ class Restatement(Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
-AnyReport = Report | Restatement
-R = TypeVar("R", Report, Restatement)
+class MeasureRow(Struct, frozen=True, kw_only=True):
+    """One term of a measure of the roadmap; `results` and `documents` are those of its reports, in their order."""
+
+    no: str
+    title: str
+    period: str
+    due_on: date
+    status: Status
+    completed_on: date | None
+    late: bool
+    results: tuple[str, ...]
+    documents: tuple[str, ...]
+
+
+class RoadmapReport(Struct, frozen=True, kw_only=True):
+    """The roadmap (concept, section 8) as of a day, as known at `known_position`."""
+
+    form: Literal["roadmap"] = "roadmap"
+    as_of: date
+    known_position: int
+    known_recorded_at: datetime | None
+    rows: tuple[MeasureRow, ...]
+    digest: str = ""
+
+
+AnyReport = Report | Restatement | RoadmapReport
+R = TypeVar("R", Report, Restatement, RoadmapReport)
 
 
 def signed(report: R) -> R:

@@ -10,8 +10,19 @@ from uuid import UUID
 from msgspec import Struct
 
 from ckr_es.reports import russian
-from ckr_es.reports.report import Cluster, Figure, KpiRow, Report, Restatement, Services, Supported, Who
-from ckr_es.reports.words import CATEGORIES, CHANGES, EVENTS, UNITS
+from ckr_es.reports.report import (
+    Cluster,
+    Figure,
+    KpiRow,
+    MeasureRow,
+    Report,
+    Restatement,
+    RoadmapReport,
+    Services,
+    Supported,
+    Who,
+)
+from ckr_es.reports.words import CATEGORIES, CHANGES, EVENTS, MARKS, UNITS
 from ckr_es.rules.catalogue import SERVICES
 from ckr_es.rules.kpi_sets import kpi_sets
 
@@ -116,6 +127,40 @@ def of_restatement(report: Restatement) -> list[Table]:
         wide=True,
     )
     return [changes, events] if moved else [changes]
+
+
+def of_roadmap(report: RoadmapReport) -> Table:
+    standing = Counter(row.status for row in report.rows)
+    return Table(
+        name="Дорожная карта",
+        title="Мероприятия и отметки о выполнении (концепция, раздел 8)",
+        columns=(
+            NO,
+            Column("Мероприятие", 80, once=True),
+            Column("Срок", 34),
+            Column("Отметка", 34),
+            Column("Результат", 66),
+            Column("Документ", 42),
+        ),
+        rows=[
+            (
+                row.no,
+                row.title,
+                f"{row.period}, до {russian.day(row.due_on)}",
+                _mark(row),
+                "; ".join(row.results) or None,
+                "; ".join(row.documents) or None,
+            )
+            for row in report.rows
+        ],
+        total=f"Сроков: {len(report.rows)}, выполнено: {standing['done']}, просрочено: {standing['overdue']}",
+        wide=True,
+    )
+
+
+def _mark(row: MeasureRow) -> str:
+    done = f" {russian.day(row.completed_on)}" if row.completed_on else ""
+    return f"{MARKS[row.status]}{done}{', с опозданием' if row.late else ''}"
 
 
 def _kpi(rows: tuple[KpiRow, ...]) -> Table:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ckr_es.aggregates.roadmap import Status
 from ckr_es.projections.kpi_changes import ChangeKind
 
 UNITS: Final[Mapping[str, str]] = MappingProxyType(
@@ -46,5 +47,14 @@ CHANGES: Final[Mapping[ChangeKind, str]] = MappingProxyType(
         "corrected": "исправлено",
         "superseded": "заменено новым отчётом",
         "recounted": "иначе считается",
+    }
+)
+MARKS: Final[Mapping[Status, str]] = MappingProxyType(
+    {
+        "done": "выполнено",
+        "overdue": "просрочено",
+        "under_way": "выполняется",
+        "due": "ожидается",
+        "upcoming": "срок не наступил",
     }
 )
