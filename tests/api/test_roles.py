@@ -142,7 +142,8 @@ def test_what_roles_may_is_as_the_contract_says(app: Litestar) -> None:
     for role in ("auditor", "analyst", "admin"):
         assert not may[role] & commands
     assert all(
-        path.startswith(("/api/v1/kpi", "/api/v1/periods", "/api/v1/plans")) for _, path in may["analyst"]
+        path.startswith(("/api/v1/kpi", "/api/v1/periods", "/api/v1/plans", "/api/v1/roadmap"))
+        for _, path in may["analyst"]
     )
 
 
