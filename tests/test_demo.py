@@ -220,3 +220,16 @@ def test_the_roadmap_of_the_year_is_done_but_for_one_row(played: Played) -> None
     assert written.returncode == 0, written.stderr
     assert out.read_bytes()[:2] == b"PK"
     assert ckr(played.home, "roadmap", "--format", "xlsx").returncode == 2
+
+
+def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) -> None:
+    sides = ("--as-of", "2021-12-31", "--json")
+    every = json.loads(ckr(played.home, "follow-ups", *sides).stdout)["items"]
+    assert len(every) == 150
+    overdue = json.loads(ckr(played.home, "follow-ups", "--overdue", *sides).stdout)["items"]
+    assert 0 < len(overdue) < len(every)
+    first = json.loads(ckr(played.home, "follow-ups", "--effect", *sides).stdout)["items"][0]
+    assert (first["services"], first["done"] > 20) == (150, True)
+    assert "просрочено" in ckr(played.home, "follow-ups", "--as-of", "2021-12-31").stdout
+    assert "Оценка" in ckr(played.home, "follow-ups", "--effect").stdout
+    assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2

@@ -42,7 +42,7 @@ def test_every_reason_and_kind_that_the_readme_names_is_one() -> None:
 def test_every_command_is_named() -> None:
     from ckr_es.cli import ckr
 
-    assert set(re.findall(r"`ckr ([a-z]+)`", _section("Commands"))) == set(ckr.commands)
+    assert set(re.findall(r"`ckr ([a-z-]+)`", _section("Commands"))) == set(ckr.commands)
 
 
 def test_every_file_named_as_proof_exists() -> None:

@@ -258,7 +258,7 @@ class Participant(Struct, frozen=True, kw_only=True):
     jobs: tuple[JobsReported, ...] = ()
     sales: tuple[SalesReported, ...] = ()
     products: frozenset[ProductLaunched] = frozenset()
-    followed: frozenset[FollowedUp] = frozenset()
+    followed: tuple[FollowedUp, ...] = ()
     checked: tuple[RegistryChecked, ...] = ()
     supports: tuple[SupportCheck, ...] = ()
     support_checked: tuple[SupportChecked, ...] = ()
@@ -473,7 +473,7 @@ def evolve(participant: Participant | None, event: Happening, event_id: UUID) ->
         case ProductLaunched():
             return replace(p, products=p.products | {event})
         case FollowedUp():
-            return replace(p, followed=p.followed | {event})
+            return replace(p, followed=(*p.followed, event))
         case IdentityErased():
             return replace(p, erased=event, commitment=None)
         case _:

@@ -23,6 +23,7 @@ from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.events import EventController
 from ckr_es.api.figures import Figures
+from ckr_es.api.follow_ups import FollowUpController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.imports import PATH as IMPORTS
 from ckr_es.api.imports import ImportController
@@ -91,6 +92,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     PeriodController,
                     ReportController,
                     RoadmapController,
+                    FollowUpController,
                     KpiController,
                     EventController,
                     RegistryController,

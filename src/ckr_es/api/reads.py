@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from litestar import Response
 
 from ckr_es.aggregates import amend, participant, service_case
 from ckr_es.aggregates.facts import Entry, Kind
+from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
 from ckr_es.api.asked import Travel
@@ -17,6 +19,7 @@ from ckr_es.api.explanation import explained
 from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged
 from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
+from ckr_es.audit import follow_ups
 from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import timeline
 from ckr_es.projections.projection import reached
@@ -192,6 +195,43 @@ class Reader:
             complex=complex,
             eligibility=eligibility,
         )
+
+    def follow_ups(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        status: Status | None,
+        participant_id: UUID | None,
+        cluster: str | None,
+    ) -> dict[str, Any]:
+        moment = self._moment(when, "directory")
+        after = decoded(cursor, tuple[date, UUID]) if cursor else None
+        with self._pool.connection() as conn:
+            asked = follow_ups.found(
+                conn,
+                self._tracking,
+                moment.as_of,
+                moment.position,
+                participant_id=participant_id,
+                cluster=self._own(cluster),
+                after=after,
+            )
+            wanted = ((one, key) for one, key in asked if status in (None, one.status))
+            page = list(islice(wanted, limit + 1))
+        following = encoded(page[limit - 1][1]) if len(page) > limit else None
+        items = [one for one, _ in page[:limit]]
+        return {"meta": moment.meta(), "items": items, "next_cursor": following}
+
+    def follow_up_effect(self, when: Travel, cluster: str | None) -> dict[str, Any]:
+        moment = self._moment(when, "directory")
+        with self._pool.connection() as conn:
+            asked = follow_ups.found(
+                conn, self._tracking, moment.as_of, moment.position, cluster=self._own(cluster)
+            )
+            known = [one for one, _ in asked]
+        return {"meta": moment.meta(), "items": effects(known), "next_cursor": None}
 
     def _own(self, cluster: str | None) -> str | None:
         if cluster is not None and not self.sees(cluster):

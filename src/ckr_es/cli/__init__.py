@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from ckr_es.cli import audit, figures, imports, registry, report, roadmap, serving, stale, upkeep
+from ckr_es.cli import audit, figures, follow_ups, imports, registry, report, roadmap, serving, stale, upkeep
 from ckr_es.cli.terminal import help_option
 
 WORDS = {
@@ -40,6 +40,7 @@ for command in (
     figures.kpi,
     report.report,
     roadmap.roadmap,
+    follow_ups.follow_ups,
     registry.registry,
     imports.imports,
     audit.audit,
