@@ -55,7 +55,7 @@ def close(database: Database) -> None:
         correlation_id=UUID(int=1),
         today=date(2021, 7, 1),
     )
-    table = Snapshot(known_position=0, kpi_set="2021", policy=Policy(), table=(ROW,))
+    table = Snapshot(known_position=0, kpi_set="2021", policy=Policy(), table=(ROW,), ledger_root="00" * 32)
     try:
         close_period(tracking, request, "2021-Q1", approved_by="Глава", note=None, table=lambda *_: table)
     finally:

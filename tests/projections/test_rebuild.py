@@ -15,7 +15,7 @@ from ckr_es.rules import Unknown
 from ckr_es.store.recorder import Recorder
 
 IN_SQL = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-NAMES = ("kpi", "directory")
+NAMES = ("kpi", "directory", "ledger")
 
 
 @IN_SQL

@@ -13,7 +13,7 @@ from ckr_es.api.asked import Travel, instant
 from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged
 from ckr_es.application import ServiceTracking, Streams, stream_id
 from ckr_es.commands import Snapshot
-from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads
+from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads, ledger
 from ckr_es.projections import roadmap as measures
 from ckr_es.projections.follower import await_position
 from ckr_es.reports import making
@@ -38,12 +38,19 @@ class Figures:
         return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": table.rows})
 
     def snapshot(self, as_of: date, position: int) -> Snapshot:
-        """The table as a closing pins it."""
+        """The table and the root as a closing pins them."""
         with self._pool.connection() as conn:
-            await_position(conn, ["kpi"], position)
+            await_position(conn, ["kpi", "ledger"], position)
             table = kpi_reads.table(conn, as_of, position)
+            root = ledger.root(conn, position)
         rows = msgspec.json.decode(_ENCODER.encode(table.rows), type=tuple[dict[str, Any], ...])
-        return Snapshot(known_position=position, kpi_set=table.kpi_set, policy=table.policy, table=rows)
+        return Snapshot(
+            known_position=position,
+            kpi_set=table.kpi_set,
+            policy=table.policy,
+            table=rows,
+            ledger_root=root.hex(),
+        )
 
     def outlook(self, when: Travel, cluster: str | None) -> Response[Any]:
         moment = self._moment(when)

@@ -11,16 +11,16 @@ from ckr_es.aggregates.facts import Fact
 from ckr_es.application import Answer, Request, ServiceTracking, Streams, stream_id
 from ckr_es.rules import calendar
 from ckr_es.rules.kpi_sets import Policy
-from ckr_es.store.ledger import root
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The table of a period at a position, as the read side worked it out."""
+    """The table of a period and the ledger's root (hex) at a position, as the read side worked them out."""
 
     known_position: int
     kpi_set: str
     policy: Policy
     table: tuple[dict[str, Any], ...]
+    ledger_root: str
 
 
 def close_period(
@@ -54,7 +54,7 @@ def close_period(
                 kpi_set=snapshot.kpi_set,
                 policy=snapshot.policy,
                 table=snapshot.table,
-                ledger_root=root(tracking.recorder.leaves(snapshot.known_position)).hex(),
+                ledger_root=snapshot.ledger_root,
                 note=note,
                 deviations=dict(deviations or {}),
             ),

@@ -1,6 +1,6 @@
 """What is read from the log and from the identity vault, each in one statement."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -85,8 +85,6 @@ POSITION_AT = "select position from ckr.event where recorded_at <= %s order by r
 PARTICIPANT_BY_INN = "select participant_id from ckr.identity where inn = %s"
 IDENTITY = """
     select inn, convert_to(fields::text, 'UTF8'), salt, commitment from ckr.identity where participant_id = %s"""
-LEAVES = "select leaf from ckr.event where position > %s and position <= %s order by position"
-LEAVES_PAGE = 50_000
 
 
 class StoredAnswer(Struct, frozen=True):
@@ -210,12 +208,6 @@ class Reads:
         return Identity(
             participant_id=participant_id, inn=inn, fields=fields, salt=salt, commitment=commitment
         )
-
-    def leaves(self, upto: int) -> Iterator[bytes]:
-        """Leaf hashes of positions 1..upto, in pages."""
-        for after in range(0, upto, LEAVES_PAGE):
-            for row in self._fetch(LEAVES, (after, min(after + LEAVES_PAGE, upto))):
-                yield row[0]
 
     @property
     def pool(self) -> Pool:
