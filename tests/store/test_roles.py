@@ -12,7 +12,7 @@ from store.commands import begin
 from ckr_es.store.database import Database
 from ckr_es.store.door import Column, ColumnDumper, Erasure, Identity, append
 
-OURS = ("ckr_app", "ckr_projector", "ckr_reader", "ckr_migrator")
+OURS = ("ckr_app", "ckr_projector", "ckr_reader", "ckr_migrator", "ckr_notary")
 ABOVE_PRIVILEGES = ("ckr_owner", "superuser", "superuser as a replica")
 WRITES = {
     "event": [
@@ -99,6 +99,9 @@ def test_nothing_recorded_can_be_written_over(database: Database, who: str, stat
         ("ckr_projector", "select 1 from ckr.identity"),
         ("ckr_projector", "select 1 from ckr.api_key"),
         ("ckr_projector", "select 1 from ckr.command"),
+        ("ckr_notary", "select 1 from ckr.identity"),
+        ("ckr_notary", "select 1 from ckr.command"),
+        ("ckr_notary", "select 1 from ckr.api_key"),
         ("ckr_app", "insert into ckr.projection (name) values ('x')"),
         ("ckr_app", "insert into ckr.api_key (id, name, role, secret_hash) values ('x', 'x', 'x', 'x')"),
         ("ckr_app", "update ckr.api_key set revoked_at = null"),
@@ -159,6 +162,7 @@ def test_everybody_reads_what_is_theirs(database: Database) -> None:
         ),
         "ckr_projector": ("event", "projection", "migration", "log", "correction"),
         "ckr_reader": ("event", "projection", "migration", "log", "correction"),
+        "ckr_notary": ("event", "migration"),
         "ckr_migrator": ("event", "command", "identity", "api_key", "projection", "migration"),
     }
     for who, names in readable.items():

@@ -30,6 +30,7 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         "CKR_POOL_SIZE": "4",
         "CKR_PG_BIN": "/opt/pg/bin",
         "CKR_PG_USER": "keeper",
+        "CKR_NOTARY_DIR": "/srv/notary",
     }
     assert Settings.from_environment(environment) == Settings(
         data_dir=Path("/home/anna/ckr"),
@@ -38,6 +39,7 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         pool_size=4,
         pg_bin=Path("/opt/pg/bin"),
         pg_user="keeper",
+        notary_dir=Path("/srv/notary"),
     )
 
 

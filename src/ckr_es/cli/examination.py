@@ -8,7 +8,7 @@ import psycopg
 from ckr_es.store import schema
 from ckr_es.store.database import Database
 
-ROLES = ("ckr_owner", "ckr_migrator", "ckr_app", "ckr_projector", "ckr_reader")
+ROLES = ("ckr_owner", "ckr_migrator", "ckr_app", "ckr_projector", "ckr_reader", "ckr_notary")
 LATEST = 10_000  # events whose leaves are worked out again
 
 SERVER = "select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))"

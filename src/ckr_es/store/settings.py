@@ -26,11 +26,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     pg_user: str | None = None
     dadata_token: str | None = None
     dadata_url: str | None = None
+    notary_dir: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read CKR_DATA_DIR, DATABASE_URL, CKR_MIGRATE_DATABASE_URL (both also as …_FILE), CKR_POOL_SIZE,
-        CKR_PG_BIN, CKR_PG_USER, CKR_DADATA_TOKEN (also as …_FILE) and CKR_DADATA_URL; an empty value counts as absent.
+        CKR_PG_BIN, CKR_PG_USER, CKR_DADATA_TOKEN (also as …_FILE), CKR_DADATA_URL and CKR_NOTARY_DIR (default: `notary`
+        in the data folder); an empty value counts as absent.
 
         `migrate_url` is `database_url` unless set. Raises SettingsError.
         """
@@ -45,7 +47,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             pg_user=given.get("CKR_PG_USER"),
             dadata_token=_token(given, "CKR_DADATA_TOKEN"),
             dadata_url=_address(given, "CKR_DADATA_URL"),
+            notary_dir=_path(given.get("CKR_NOTARY_DIR")),
         )
+
+    @property
+    def notary_folder(self) -> Path:
+        """Where the notary keeps its key and what it signed; better on another disk, as another user."""
+        return self.notary_dir or self.data_dir / "notary"
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in self.__struct_fields__}

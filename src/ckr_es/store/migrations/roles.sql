@@ -4,7 +4,7 @@ do $$
 declare
     wanted text;
 begin
-    foreach wanted in array array['ckr_owner', 'ckr_migrator', 'ckr_app', 'ckr_projector', 'ckr_reader'] loop
+    foreach wanted in array array['ckr_owner', 'ckr_migrator', 'ckr_app', 'ckr_projector', 'ckr_reader', 'ckr_notary'] loop
         if not exists (select from pg_roles where rolname = wanted) then
             begin
                 execute format('create role %I %s', wanted, case wanted when 'ckr_owner' then 'nologin' else 'login' end);
@@ -24,7 +24,7 @@ begin
 
     -- On a server that is not ours the migrating user is no superuser: it takes the roles it creates, so that
     -- DATABASE_URL with `role=ckr_app` works for it. Where it may not, the statement that needs the role says so.
-    foreach wanted in array array['ckr_owner', 'ckr_migrator', 'ckr_app', 'ckr_projector', 'ckr_reader'] loop
+    foreach wanted in array array['ckr_owner', 'ckr_migrator', 'ckr_app', 'ckr_projector', 'ckr_reader', 'ckr_notary'] loop
         if not pg_has_role(current_user, wanted, 'usage') then
             begin
                 execute format('grant %I to %I', wanted, current_user);

@@ -1,0 +1,198 @@
+"""The whole log looked through: leaves and roots worked out anew from the rows, and held against what was signed.
+
+A fault has the positions that it lies between: exactly one where the row itself, its stored leaf or the notary's own
+leaves give it away; for a root, all between it and the last one that is true.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psycopg
+from eventsourcing.persistence import MapperDeserialisationError
+from msgspec import Struct
+
+from ckr_es.audit.checkpoints import Checkpoint
+from ckr_es.store.envelope import decode
+from ckr_es.store.ledger import Tree, leaf
+
+FETCH = 5_000
+MOST = 100  # faults that are told; the rest are counted
+HASH = 32
+
+HEAD = "select coalesce(max(position), 0) from ckr.event"
+ROWS = """
+    select position, stream_id::text, stream_version, type,
+           to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), actor, command_key, body::text,
+           leaf, effective_on
+    from ckr.event where position > %s and position <= %s order by position
+"""
+# A body that somebody made unreadable is a fault of its row.
+CLOSINGS = r"""
+    select position, body ->> 'label', (body ->> 'known_position')::bigint, decode(body ->> 'ledger_root', 'hex')
+    from ckr.event
+    where type = 'period.closed' and body ->> 'ledger_root' ~ '^[0-9a-f]{64}$'
+      and body ->> 'known_position' ~ '^\d{1,18}$'
+"""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Progress = Callable[[int, int], None]
+
+
+class Pinned(Struct, frozen=True):
+    """Somebody stated this root of the log's first `size` events; `signed`: the notary."""
+
+    what: str
+    size: int
+    root: bytes
+    signed: bool
+
+
+class Fault(Struct, frozen=True):
+    """What is wrong from position `first` to `last`, in Russian; `signed`: it contradicts what the notary signed."""
+
+    first: int
+    last: int
+    detail: str
+    signed: bool = False
+
+    def __str__(self) -> str:
+        where = f"позиция {self.first}" if self.first == self.last else f"позиции {self.first}–{self.last}"
+        return f"{where}: {self.detail}"
+
+
+class Verified(Struct, frozen=True, kw_only=True):
+    """`roots` are those that were found true, by size; of more faults than are told, `faulty` is the number."""
+
+    size: int
+    root: bytes
+    roots: tuple[int, ...]
+    faults: tuple[Fault, ...]
+    faulty: int
+    seconds: float
+
+
+def head(conn: Connection) -> int:
+    row = conn.execute(HEAD).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def rows(conn: Connection, after: int, upto: int) -> Iterator[tuple[Any, ...]]:
+    """The columns of the leaf, the stored leaf and the business day, in the order of positions."""
+    with conn.transaction(), conn.cursor("rows", binary=True) as cursor:
+        cursor.itersize = FETCH
+        yield from cursor.execute(ROWS, (after, upto))
+
+
+def signed_by(checkpoint: Checkpoint) -> Pinned:
+    return Pinned(f"контрольная точка {checkpoint.size}", checkpoint.size, checkpoint.root, True)
+
+
+def closings(conn: Connection) -> list[Pinned]:
+    """The roots that closed periods hold."""
+    found = conn.execute(CLOSINGS).fetchall()
+    return [Pinned(f"закрытие {label}, позиция {at}", size, root, False) for at, label, size, root in found]
+
+
+def verify(
+    conn: Connection,
+    pinned: Iterable[Pinned],
+    leaves: Path | None = None,
+    signed: int = 0,
+    progress: Progress = lambda _done, _of: None,
+) -> Verified:
+    """All of the log up to its head; `leaves` are the notary's for the first `signed` events."""
+    began = time.monotonic()
+    found = _Found()
+    tree = Tree()
+    upto = head(conn)
+    stated: dict[int, list[Pinned]] = {}
+    for pin in pinned:
+        stated.setdefault(pin.size, []).append(pin)
+    seen = leaves.open("rb") if leaves else None
+    try:
+        good = found.roots(tree, stated.get(0, ()), 0)
+        before = ""
+        for row in rows(conn, 0, upto):
+            position, recorded_at = row[0], row[4]
+            if position != tree.size + 1:
+                found.add(tree.size + 1, position - 1, "записей здесь нет", signed=tree.size < signed)
+                break  # whatever follows is not where it was
+            hash = leaf(*row[:8])
+            found.row(row, hash, before)
+            if seen and position <= signed and seen.read(HASH) != hash:
+                found.add(position, position, "не та запись, что подписана", signed=True)
+            before = recorded_at
+            tree.add(hash)
+            if tree.size in stated:
+                good = found.roots(tree, stated[tree.size], good)
+            if position % FETCH == 0:
+                progress(position, upto)
+        else:
+            for pin in (pin for pins in stated.values() for pin in pins if pin.size > tree.size):
+                detail = f"журнал кончается раньше: {pin.what}"
+                found.add(tree.size + 1, pin.size, detail, signed=pin.signed)
+    finally:
+        if seen:
+            seen.close()
+    progress(upto, upto)
+    return Verified(
+        size=tree.size,
+        root=tree.root(),
+        roots=tuple(found.true),
+        faults=tuple(found.told),
+        faulty=found.count,
+        seconds=time.monotonic() - began,
+    )
+
+
+class _Found:
+    def __init__(self) -> None:
+        self.told: list[Fault] = []
+        self.count = 0
+        self.true: list[int] = []
+
+    def add(self, first: int, last: int, detail: str, *, signed: bool = False) -> None:
+        self.count += 1
+        if len(self.told) < MOST:
+            self.told.append(Fault(first, last, detail, signed))
+
+    def row(self, row: tuple[Any, ...], hash: bytes, before: str) -> None:
+        """What a row says against itself and against the one before it."""
+        position, _, _, type, recorded_at, actor, key, body, stored, effective_on = row
+        if stored != hash:
+            self.add(position, position, "запись не та, от которой её хеш")
+        if recorded_at <= before:
+            self.add(position, position, f"время записи {recorded_at} не позже предыдущего {before}")
+        if "\n" in type + actor + key:
+            self.add(position, position, "перевод строки в поле хеша")
+        try:
+            if decode(type, body.encode()).effective_on != effective_on:
+                self.add(position, position, f"дата события в записи не та, что в колонке ({effective_on})")
+        except MapperDeserialisationError as error:
+            self.add(position, position, f"запись не читается: {error}")
+
+    def roots(self, tree: Tree, stated: Iterable[Pinned], good: int) -> int:
+        """The last size whose root is known to be true."""
+        root = tree.root()
+        wrong = [pin for pin in stated if pin.root != root]
+        for pin in wrong:
+            self.add(good + 1, tree.size, f"корень журнала не тот: {pin.what}", signed=pin.signed)
+        if wrong:
+            return good
+        self.true.append(tree.size)
+        return tree.size
+
+
+def differing(conn: Connection, leaves: BinaryIO, after: int, upto: int) -> tuple[int, bytes | None] | None:
+    """The first position whose row is not the one with that leaf, and the hash of the row (None: there is none)."""
+    leaves.seek(after * HASH)
+    position = after
+    for row in rows(conn, after, upto):
+        position += 1
+        hash = leaf(*row[:8]) if row[0] == position else None
+        if leaves.read(HASH) != hash:
+            return position, hash
+    return None if position == upto else (position + 1, None)
