@@ -28,6 +28,7 @@ from ckr_es.api.health import HealthController, ProjectionController, docs, docs
 from ckr_es.api.imports import PATH as IMPORTS
 from ckr_es.api.imports import ImportController
 from ckr_es.api.kpi import KpiController
+from ckr_es.api.ledger import LedgerController
 from ckr_es.api.loads import Loads
 from ckr_es.api.lookups import LookupController
 from ckr_es.api.participants import ParticipantController
@@ -41,9 +42,10 @@ from ckr_es.api.rule_sets import KpiSetController, RuleSetController
 from ckr_es.api.scoring import ScoringController
 from ckr_es.api.spool import Spool
 from ckr_es.application import ServiceTracking
+from ckr_es.audit.folder import Folder
 from ckr_es.projections.follower import Follower
 from ckr_es.registry.registries import Registries
-from ckr_es.store.database import Database
+from ckr_es.store.database import Database, Pool
 from ckr_es.store.settings import Settings
 
 MAX_BODY = 1_000_000
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             app.state.tracking = tracking
             app.state.pool = tracking.recorder.pool
             app.state.spool = Spool(settings.data_dir)
+            app.state.notary = Folder(settings.notary_folder)
             app.state.loads = loads = Loads()
             app.state.registries = Registries(tracking, settings)
             follower = Follower(database)
@@ -95,6 +98,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     FollowUpController,
                     KpiController,
                     EventController,
+                    LedgerController,
                     RegistryController,
                     LookupController,
                     ImportController,
@@ -113,6 +117,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "reading": Provide(_reading, sync_to_thread=False),
             "figures": Provide(_figures, sync_to_thread=False),
             "registries": Provide(_registries, sync_to_thread=False),
+            "notary": Provide(_notary, sync_to_thread=False),
+            "pool": Provide(_pool, sync_to_thread=False),
             "asked": Provide(command_request),
             "when": Provide(travel, sync_to_thread=False),
         },
@@ -141,6 +147,16 @@ def _tracking(request: Request[Any, Any, Any]) -> ServiceTracking:
 def _registries(request: Request[Any, Any, Any]) -> Registries:
     registries: Registries = request.app.state.registries
     return registries
+
+
+def _notary(request: Request[Any, Any, Any]) -> Folder:
+    notary: Folder = request.app.state.notary
+    return notary
+
+
+def _pool(request: Request[Any, Any, Any]) -> Pool:
+    pool: Pool = request.app.state.pool
+    return pool
 
 
 def _reading(request: Request[Any, Any, Any]) -> Reader:

@@ -12,9 +12,11 @@ from ckr_es.api.auth import ADMINISTER, ANYONE, roles
 from ckr_es.api.contract import document
 from ckr_es.api.problems import problem
 from ckr_es.api.reads import Reader
+from ckr_es.audit.folder import Folder
 from ckr_es.rules import Unknown
 
 Reading = NamedDependency[Reader]
+Notarised = NamedDependency[Folder]
 ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 PAGE = """<!doctype html><html lang="ru"><head><meta charset="utf-8"><title>ckr_es: API</title>
 <link rel="stylesheet" href="/api/docs/swagger-ui.css"></head><body><div id="docs"></div>
@@ -34,13 +36,13 @@ class HealthController(Controller):
         return {"status": "live"}
 
     @get("/ready", sync_to_thread=True, **roles(ANYONE))
-    def ready(self, reading: Reading) -> Response[Any]:
-        """The database answers and every projection follows the log."""
+    def ready(self, reading: Reading, notary: Notarised) -> Response[Any]:
+        """The database answers and every projection follows the log; how the notary fares is told and stops nobody."""
         status = reading.status()
         stopped = [p["name"] for p in status["projections"] if p["status"] != "running"]
         if stopped:
             return problem(503, "projection-stopped", f"Остановлены проекции: {', '.join(stopped)}")
-        return Response({"status": "ready", **status})
+        return Response({"status": "ready", **status, "ledger": _ledger(notary)})
 
 
 class ProjectionController(Controller):
@@ -60,9 +62,9 @@ class ProjectionController(Controller):
     include_in_schema=False,
     media_type="text/plain; version=0.0.4",
 )
-def metrics(reading: Reading) -> str:
-    """Prometheus text: the log's head and how far each projection is."""
-    status = reading.status()
+def metrics(reading: Reading, notary: Notarised) -> str:
+    """Prometheus text: the log's head, how far each projection is, what is signed and whether the log is sound."""
+    status, ledger, checked = reading.status(), notary.status(), notary.self_check()
     running = {p["name"]: (p["position"], int(p["status"] == "running")) for p in status["projections"]}
     lines = [
         "# TYPE ckr_log_head gauge",
@@ -71,8 +73,25 @@ def metrics(reading: Reading) -> str:
         *(f'ckr_projection_position{{name="{name}"}} {position}' for name, (position, _) in running.items()),
         "# TYPE ckr_projection_running gauge",
         *(f'ckr_projection_running{{name="{name}"}} {up}' for name, (_, up) in running.items()),
+        "# TYPE ckr_notary_running gauge",
+        f"ckr_notary_running {int(ledger.state == 'running')}",
+        "# TYPE ckr_checkpoint_size gauge",
+        f"ckr_checkpoint_size {ledger.size}",
+        "# TYPE ckr_self_check_ok gauge",
+        *([f"ckr_self_check_ok {int(checked.ok)}"] if checked else []),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _ledger(notary: Folder) -> dict[str, Any]:
+    """Without the findings: who asks has no key."""
+    status, checked = notary.status(), notary.self_check()
+    return {
+        "notary": status.state,
+        "checkpoint_size": status.size,
+        "signed_at": status.signed_at,
+        "self_check": checked and {"ok": checked.ok, "at": checked.at, "size": checked.size},
+    }
 
 
 @get("/api/v1/openapi.json", sync_to_thread=False, **roles(ANYONE), include_in_schema=False)

@@ -62,6 +62,14 @@ class Folder:
         """Of all that was signed, ascending."""
         return sorted(int(note.name) for note in self.notes.glob("[0-9]*") if note.name.isdigit())
 
+    def size(self) -> int:
+        """Of the last that was signed; 0 for none."""
+        try:
+            note = self.last.read_text("utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        return int(note.split("\n")[1])
+
     def note(self, size: int) -> Path:
         return self.notes / f"{size:012}"
 

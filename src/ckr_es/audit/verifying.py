@@ -5,7 +5,7 @@ leaves give it away; for a root, all between it and the last one that is true.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +13,7 @@ import psycopg
 from eventsourcing.persistence import MapperDeserialisationError
 from msgspec import Struct
 
-from ckr_es.audit.checkpoints import Checkpoint
+from ckr_es.audit.checkpoints import BadCheckpoint, Checkpoint, PublicKey
 from ckr_es.store.envelope import decode
 from ckr_es.store.ledger import Tree, leaf
 
@@ -184,6 +184,32 @@ class _Found:
             return good
         self.true.append(tree.size)
         return tree.size
+
+
+def opened(paths: Sequence[Path], key: Path) -> tuple[list[Checkpoint], list[str]]:
+    """The checkpoints that this key signed, and what is wrong with the others (Russian). Raises OSError."""
+    good: list[Checkpoint] = []
+    bad: list[str] = []
+    for path in paths:
+        try:
+            good.append(PublicKey.read(key.read_text("utf-8")).opened(path.read_text("utf-8")))
+        except (BadCheckpoint, UnicodeDecodeError) as error:
+            bad.append(f"контрольная точка {path}: {error}")
+    return good, bad
+
+
+def believed(leaves: Path, notes: Sequence[Checkpoint]) -> tuple[Path | None, int]:
+    """The notary's leaves as far as one of these checkpoints proves them; with them a fault has its exact position."""
+    roots = {note.size: note.root for note in notes}
+    most, tree, proven = max(roots, default=0), Tree(), 0
+    if not most or not leaves.exists():
+        return None, 0
+    with leaves.open("rb") as file:
+        while tree.size < most and len(hash := file.read(HASH)) == HASH:
+            tree.add(hash)
+            if tree.size in roots and roots[tree.size] == tree.root():
+                proven = tree.size
+    return (leaves, proven) if proven else (None, 0)
 
 
 def differing(conn: Connection, leaves: BinaryIO, after: int, upto: int) -> tuple[int, bytes | None] | None:

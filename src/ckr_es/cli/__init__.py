@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from ckr_es.cli import audit, figures, follow_ups, imports, registry, report, roadmap, serving, stale, upkeep
+from ckr_es.cli import audit, figures, follow_ups, imports, ledger, registry, report, roadmap, serving, stale, upkeep
 from ckr_es.cli.terminal import help_option
 
 WORDS = {
@@ -44,6 +44,9 @@ for command in (
     registry.registry,
     imports.imports,
     audit.audit,
+    ledger.ledger,
+    ledger.export,
+    ledger.notary,
     upkeep.projections,
 ):
     ckr.add_command(command)

@@ -2,14 +2,16 @@
 
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import rich_click as click
 
 from ckr_es.cli.figures import following, moment, side
-from ckr_es.cli.terminal import as_json, existing_database, help_option, progress, put_json, table
+from ckr_es.cli.ledger import notary_folder
+from ckr_es.cli.terminal import as_json, existing_database, help_option, number, progress, put_json, table
 
 
-@click.group(short_help="Для аудитора: решения заново, разница таблиц.")
+@click.group(short_help="Для аудитора: журнал цел, решения заново, разница таблиц.")
 @help_option
 def audit() -> None:
     """Проверки, которые аудитор может повторить в любой момент."""
@@ -40,6 +42,73 @@ def replay_decisions(as_json: bool) -> None:
         differing = len({d.event_id for d in done.differences})
         print(f"Решений: {done.decisions}, расходятся: {differing} (журнал до позиции {done.position}).")
     if done.differences:
+        sys.exit(1)
+
+
+@audit.command(short_help="Проверить весь журнал.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    metavar="ФАЙЛ",
+    help="Сохранённая контрольная точка; можно несколько. Обычно все из папки нотариуса.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="ФАЙЛ",
+    help="Сохранённый открытый ключ. Обычно из папки нотариуса.",
+)
+@as_json
+def verify(checkpoints: tuple[Path, ...], key: Path | None, as_json: bool) -> None:
+    """Весь журнал: хеш каждой записи и корни заново, против подписанного и против закрытых периодов.
+
+    Код выхода 1, если что-то не сходится; место названо позициями.
+    """
+    import msgspec
+    import psycopg
+
+    from ckr_es.audit import verifying
+
+    folder = notary_folder()
+    notes, bad = verifying.opened(
+        list(checkpoints) or [folder.note(size) for size in folder.sizes()], key or folder.public
+    )
+    with (
+        existing_database() as database,
+        psycopg.connect(database.conninfo("ckr_reader"), autocommit=True) as conn,
+        progress("Записи") as moved,
+    ):
+        pinned = [*map(verifying.signed_by, notes), *verifying.closings(conn)]
+        leaves, size = verifying.believed(folder.leaves, notes)
+        done = verifying.verify(conn, pinned, leaves, size, lambda at, upto: moved(at, upto, ""))
+    signed = max((n.size for n in notes), default=0)
+    if as_json:
+        faults = [msgspec.to_builtins(fault) for fault in done.faults]
+        put_json(
+            {
+                "ok": not done.faults and not bad,
+                "size": done.size,
+                "root": done.root.hex(),
+                "signed": signed,
+                "checkpoints": len(notes),
+                "bad_checkpoints": bad,
+                "faults": faults,
+                "faulty": done.faulty,
+                "seconds": round(done.seconds, 3),
+            }
+        )
+    else:
+        for line in (*bad, *map(str, done.faults)):
+            print(line)
+        sound = "НЕ ЦЕЛ" if done.faults or bad else "цел"
+        rate = done.size / done.seconds if done.seconds else 0
+        print(
+            f"Журнал {sound}: записей {done.size}, замечаний {done.faulty + len(bad)}, {number(rate)} записей/с."
+        )
+        print(f"Корень {done.root.hex()}; контрольных точек {len(notes)}, подписано записей {signed}.")
+    if done.faults or bad:
         sys.exit(1)
 
 

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import rich_click as click
@@ -32,14 +34,17 @@ port = click.option(
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Сколько процессов отвечает."
 )
+@click.option(
+    "--no-notary", is_flag=True, help="Не запускать нотариуса: он работает отдельно, см. ckr notary."
+)
 @as_json
-def serve(host: str, port: int, workers: int, as_json: bool) -> None:
-    """Обновить схему и запустить API; останавливается по Ctrl-C или SIGTERM.
+def serve(host: str, port: int, workers: int, no_notary: bool, as_json: bool) -> None:
+    """Обновить схему и запустить API и нотариуса; останавливается по Ctrl-C или SIGTERM.
 
     Без DATABASE_URL вместе с ним работает встроенный PostgreSQL из папки данных.
     """
     _exit_on_signals()
-    with _listen(host, port) as listening, ready_database():
+    with _listen(host, port) as listening, ready_database(), nullcontext() if no_notary else _notary():
         _run(listening, workers, as_json)
 
 
@@ -53,8 +58,6 @@ def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
 
     Пять кластеров концепции, двести участников, 545 услуг, исправления, закрытые кварталы. Участники вымышлены.
     """
-    from contextlib import ExitStack
-
     from ckr_es.cli import showing
 
     with ExitStack() as stack:
@@ -65,7 +68,21 @@ def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
         showing.show(database, as_json)
         if listening is not None:
             _exit_on_signals()
+            stack.enter_context(_notary())
             _run(listening, 1, as_json)
+
+
+@contextmanager
+def _notary() -> Iterator[None]:
+    """A process of its own, in no terminal's reach; should we be killed, it ends with the pipe."""
+    import subprocess
+
+    program = [sys.executable, "-m", "ckr_es.cli", "notary", "--beside"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, start_new_session=True) as process:  # noqa: S603 (ourselves)
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 def _run(listening: "socket.socket", workers: int, as_json: bool) -> None:
