@@ -112,6 +112,46 @@ def verify(checkpoints: tuple[Path, ...], key: Path | None, as_json: bool) -> No
         sys.exit(1)
 
 
+@audit.command(short_help="Напасть на журнал и проверить, что это видно.")
+@click.option(
+    "--seed", type=int, metavar="N", help="Начало случайного ряда, чтобы повторить; обычно случайное."
+)
+@click.option(
+    "--bits", type=click.IntRange(0, 100_000), default=300, show_default=True, help="Сколько случайных битов."
+)
+@as_json
+def attacks(seed: int | None, bits: int, as_json: bool) -> None:
+    """На одноразовом сервере от имени суперпользователя: правки, удаления, вставки, подделки подписей, случайные биты.
+
+    Каждая атака должна быть обнаружена, а её место названо. Вашего журнала команда не касается. Код выхода 1, если нет.
+    """
+    import secrets
+
+    import msgspec
+
+    from ckr_es import logs
+    from ckr_es.audit.attacks import attack, throw_away
+
+    logs.configure(level=40)
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    with throw_away() as database, progress("Атаки") as moved:
+        done = attack(database, seed, bits, lambda at, of: moved(at, of, ""))
+    if as_json:
+        put_json({"ok": done.ok, **msgspec.to_builtins(done)})
+    else:
+        shown = ((a.name, "✓" if a.ok else "✗", a.said, ", ".join(a.by)) for a in done.attacks)
+        table(("Атака", "", "Что сказал verify_log.py", "Кто заметил"), shown)
+        for line in (*done.missed, *done.false_alarms):
+            print(line)
+        good = sum(a.ok for a in done.attacks)
+        print(
+            f"Обнаружено и найдено: атак {good} из {len(done.attacks)}, битов {bits - len(done.missed)} из {bits} "
+            f"(seed {seed}); ложных тревог {len(done.false_alarms)}."
+        )
+    if not done.ok:
+        sys.exit(1)
+
+
 @audit.command("diff", short_help="Почему таблица показателей изменилась.")
 @moment(what=" первой таблицы")
 @moment("to", " второй таблицы", "день первой")
