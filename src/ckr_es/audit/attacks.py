@@ -228,7 +228,7 @@ def _changed(conn: Session, kept: Kept, name: str) -> Attack:
         by.append("ckr audit verify")
     with kept.folder.leaves.open("rb") as leaves:
         other = differing(conn, leaves, 0, SIZE)
-    if other is not None and other[0] == AT:
+    if other == AT:
         by.append("ckr notary")
     return Attack(name, where, said, tuple(by), (SCRIPT, "ckr audit verify"))
 

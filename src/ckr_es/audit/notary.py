@@ -28,6 +28,7 @@ EVERY = 60.0  # seconds between signatures when there is news
 DAY = 86_400.0
 LOOK = 1.0  # seconds between looks, and between signatures however much they are asked for
 WINDOW = 50_000  # rows signed before that are looked at again before a signature
+NEAR = 1_000  # of which the last ones always
 MOST = 500_000  # rows under one more signature: their hashes are held until it is made
 
 log = structlog.get_logger(__name__)
@@ -111,8 +112,9 @@ class Notary:
         with self._refusing():
             upto = head(conn)
             if upto < self.size:
+                at = self._differing(conn, max(0, upto - NEAR), self.size)
                 detail = f"журнал кончается раньше: подписано записей {self.size}, а есть {upto}"
-                raise Inconsistent(detail, upto + 1)
+                raise Inconsistent(detail, at)
             if upto == self.size:
                 return False
             self._look_again(conn)
@@ -146,12 +148,17 @@ class Notary:
     def _look_again(self, conn: Connection) -> None:
         begin = self._next if self._next < self.size else 0
         end = min(begin + WINDOW, self.size)
-        if end:
-            with self._folder.leaves.open("rb") as leaves:
-                for after, upto in {(begin, end), (max(0, self.size - 1_000), self.size)}:
-                    if (other := differing(conn, leaves, after, upto)) is not None:
-                        raise Inconsistent("запись не та, что была подписана", other[0])
+        for after, upto in {(begin, end), (max(0, self.size - NEAR), self.size)}:
+            if (at := self._differing(conn, after, upto)) is not None:
+                raise Inconsistent("запись не та, что была подписана", at)
         self._next = end
+
+    def _differing(self, conn: Connection, after: int, upto: int) -> int | None:
+        """The first position between the two at which the log is not what was signed."""
+        if after == upto:
+            return None
+        with self._folder.leaves.open("rb") as leaves:
+            return differing(conn, leaves, after, upto)
 
     def _extend(self, conn: Connection, upto: int) -> None:
         grown, added = deepcopy(self._tree), bytearray()

@@ -212,13 +212,12 @@ def believed(leaves: Path, notes: Sequence[Checkpoint]) -> tuple[Path | None, in
     return (leaves, proven) if proven else (None, 0)
 
 
-def differing(conn: Connection, leaves: BinaryIO, after: int, upto: int) -> tuple[int, bytes | None] | None:
-    """The first position whose row is not the one with that leaf, and the hash of the row (None: there is none)."""
+def differing(conn: Connection, leaves: BinaryIO, after: int, upto: int) -> int | None:
+    """The first position whose row is missing or is not the one with that leaf."""
     leaves.seek(after * HASH)
     position = after
     for row in rows(conn, after, upto):
         position += 1
-        hash = leaf(*row[:8]) if row[0] == position else None
-        if leaves.read(HASH) != hash:
-            return position, hash
-    return None if position == upto else (position + 1, None)
+        if row[0] != position or leaf(*row[:8]) != leaves.read(HASH):
+            return position
+    return None if position == upto else position + 1
