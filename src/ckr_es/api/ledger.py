@@ -116,7 +116,8 @@ def _demanded(notary: Folder, pool: Pool, position: int) -> str | None:
 
 def _within(conn: Session, name: str, at: int, size: int) -> None:
     """The size is one that the log has or had, and the nodes for it are there."""
-    if not at <= size <= (upto := head(conn)):
+    upto = head(conn)
+    if not at <= size <= upto:
         detail = f"Нужно {name} ≤ размер ≤ {upto} (столько записей в журнале)"
         raise Invalid("size-invalid", detail, [Problem(f"/{name}", "size-invalid", detail, str(at))])
     await_position(conn, ["ledger"], size)

@@ -99,10 +99,14 @@ class Notary:
         self.self_check(conn)
         checked = signed = time.monotonic()
         signed -= EVERY
+        demanded = False
         while True:
-            demanded = bool(list(conn.notifies(timeout=LOOK, stop_after=1)))
-            if time.monotonic() - signed >= (LOOK if demanded else EVERY) and self.sign(conn):
-                signed = time.monotonic()
+            for _ in conn.notifies(timeout=LOOK, stop_after=1):
+                demanded = True
+            if time.monotonic() - signed >= (LOOK if demanded else EVERY):
+                demanded = False
+                if self.sign(conn):
+                    signed = time.monotonic()
             if time.monotonic() - checked >= DAY:
                 self.self_check(conn)
                 checked = time.monotonic()

@@ -152,7 +152,8 @@ def consistency(old: int, new: int, as_json: bool) -> None:
 
     folder = notary_folder()
     with existing_database() as database, following(database) as conn:
-        if not old <= new <= (upto := head(conn)):
+        upto = head(conn)
+        if not old <= new <= upto:
             raise click.ClickException(f"Нужно БЫЛО ≤ СТАЛО ≤ {upto} (столько записей в журнале).")
         catch_up(conn, ["ledger"], new)
         hashes = tree.consistency(conn, old, new)
