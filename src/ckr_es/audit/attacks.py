@@ -195,13 +195,13 @@ def _recorded(database: Database, folder: Folder) -> Kept:
     ):
         door.adapters.register_dumper(Column, ColumnDumper)
         for size in CHECKPOINTS:
-            append(door, [_command(n) for n in range(notary.size + 1, size + 1)])
+            append(door, [sales(n) for n in range(notary.size + 1, size + 1)])
             notary.sign(eyes)
     notes = {str(size): folder.note(size).read_text("utf-8") for size in folder.sizes()}
     return Kept(folder, folder.public.read_text("utf-8"), notes, folder.leaves.read_bytes())
 
 
-def _command(n: int) -> Command:
+def sales(n: int) -> Command:
     """A report of sales: amounts are what attackers like best."""
     who = uuid4()
     report = SalesReported(quarter=f"2021-Q{n % 4 + 1}", amount_kopecks=n * 100, evidence=f"Форма № {n}")

@@ -1,10 +1,11 @@
-"""What `ckr doctor` looks at: the server, the schema, the roles, the log and the projections."""
+"""What `ckr doctor` looks at: the server, the schema, the roles, the log, the projections and the notary."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import psycopg
 
+from ckr_es.audit.folder import Folder
 from ckr_es.store import schema
 from ckr_es.store.database import Database
 
@@ -41,9 +42,22 @@ class Finding(NamedTuple):
     detail: str
 
 
-def examine(database: Database) -> list[Finding]:
+def examine(database: Database, notary: Folder) -> list[Finding]:
     with psycopg.connect(database.admin_conninfo(), autocommit=True) as conn:
-        return list(_findings(conn))
+        return [*_findings(conn), *_signed(notary)]
+
+
+def _signed(notary: Folder) -> Iterator[Finding]:
+    """A notary that does not run is none of the log's faults; one that refused tells of one."""
+    status, checked = notary.status(), notary.self_check()
+    state = {"absent": "ещё не работал", "running": "работает", "stopped": "не запущен"}.get(status.state)
+    detail = f"{state}, подписано записей {status.size}" if state else str(status.error)
+    yield Finding("Нотариус", status.state != "refused", detail)
+    if checked is not None:
+        found = "; ".join(checked.findings) or "всё сходится"
+        yield Finding(
+            "Самопроверка", checked.ok, f"{checked.at:%d.%m.%Y %H:%M} UTC, записей {checked.size}: {found}"
+        )
 
 
 def _findings(conn: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from ckr_es.cli.ledger import notary_folder
 from ckr_es.cli.terminal import (
     as_json,
     existing_database,
@@ -51,7 +52,7 @@ def doctor(as_json: bool) -> None:
     from ckr_es.cli.examination import examine
 
     with existing_database() as database:
-        findings = examine(database)
+        findings = examine(database, notary_folder())
     if as_json:
         put_json({"checks": [{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings]})
     else:
