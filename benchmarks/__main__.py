@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 
-from benchmarks import append, http, imports, kpi, rebuild, registry
+from benchmarks import append, http, imports, kpi, ledger, rebuild, registry
 
 BENCHMARKS = {
     "append": append,
     "http": http,
     "import": imports,
     "kpi": kpi,
+    "ledger": ledger,
     "rebuild": rebuild,
     "registry": registry,
 }

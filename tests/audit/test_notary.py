@@ -91,6 +91,7 @@ def test_one_at_a_time(folder: Folder) -> None:
         ("delete from ckr.event where position = 4", 4),
         ("delete from ckr.event where position > 4", 5),
         ("update ckr.event set body = '{}', leaf = sha256('x') where position = 9", 9),
+        ("update ckr.event set event_id = gen_random_uuid() where position = 2", 2),
         ("update ckr.event set recorded_at = recorded_at - interval '1 microsecond' where position = 1", 1),
     ],
 )
@@ -147,6 +148,7 @@ def flip(path: Path) -> None:
         (lambda f: flip(f.leaves), "его корень не тот, что подписан"),
         (lambda f: f.leaves.write_bytes(f.leaves.read_bytes()[:-1]), "потерян или короче"),
         (lambda f: f.leaves.unlink(), "потерян или короче"),
+        (lambda f: f.envelopes.write_bytes(b""), "потерян или короче"),
         (lambda f: flip(f.note(f.sizes()[-1])), "файл .*/checkpoints/"),
         (lambda f: f.note(f.sizes()[-1]).rename(f.note(7)), "другого размера"),
         (lambda f: f.key.unlink(), "нет ключа"),

@@ -3,14 +3,15 @@
 Every attack ends in a ROLLBACK. The attacker knows our code: where it makes him stronger he works out the leaf hashes
 anew, so that the log agrees with itself. The auditor kept what the notary made before: checkpoints, leaves and the
 public key. He has the export and `verify_log.py`; whoever can reach the database also has `ckr audit verify` and the
-notary. Only what the leaf covers is attacked: event_id, role, causes, participant_id and effective_on are outside it.
+notary. What the leaf does not cover (event_id, role, causes, participant_id, effective_on) the script can't see: there
+the other two have to notice, by the hashes that the notary keeps.
 """
 
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +25,7 @@ from ckr_es.audit import verify_log
 from ckr_es.audit.checkpoints import Checkpoint, Signer
 from ckr_es.audit.folder import Folder
 from ckr_es.audit.notary import ROLE, Notary
-from ckr_es.audit.verifying import Fault, differing, head, opened, rows, signed_by, verify
+from ckr_es.audit.verifying import Fault, Seen, differing, head, opened, rows, signed_by, verify
 from ckr_es.rules import Refused
 from ckr_es.store.database import Database
 from ckr_es.store.door import Column, ColumnDumper, Command, append
@@ -64,7 +65,7 @@ BACKDATE = """
     set recorded_at = (select recorded_at + interval '1 microsecond' from ckr.event where position = %s)
     where position = %s
 """
-COLUMNS = (
+BY_LEAF = (
     "position",
     "stream_id",
     "stream_version",
@@ -75,6 +76,7 @@ COLUMNS = (
     "body",
     "leaf",
 )
+COLUMNS = (*BY_LEAF, "event_id", "role", "correlation_id", "causation_id", "effective_on", "participant_id")
 READ = sql.SQL("select {}{} from ckr.event where position = %s")
 CAST, EMPTY = sql.SQL("::text"), sql.SQL("")  # psycopg would read the body's json as an object
 WRITE = sql.SQL("update ckr.event set {} = %s where position = %s")
@@ -158,9 +160,15 @@ def attack(
         rng = random.Random(seed)  # noqa: S311 (to be repeated, not to be secret)
         for n in range(bits):
             with _undone(conn):
-                position, what = _flip(conn, rng)
-                by_script = _about(f"позиция {position}:", _script(conn, kept, kept.notes))
-                if not by_script or all(f.first != position for f in _verified(conn, kept)):
+                position, column, what = _flip(conn, rng)
+                seen = all(
+                    _about(f"позиция {position}:", found)
+                    for found in (
+                        map(str, _verified(conn, kept)),
+                        *([_script(conn, kept, kept.notes)] if column in BY_LEAF else []),
+                    )
+                )
+                if not seen:
                     missed.append(f"позиция {position}: {what}")
             progress(len(attacks) + n + 1, total)
         alarms += [*_script(conn, kept, kept.notes), *map(str, _verified(conn, kept))]
@@ -205,7 +213,14 @@ def sales(n: int) -> Command:
     """A report of sales: amounts are what attackers like best."""
     who = uuid4()
     report = SalesReported(quarter=f"2021-Q{n % 4 + 1}", amount_kopecks=n * 100, evidence=f"Форма № {n}")
-    proposed = Proposed(originator_id=who, originator_version=1, event_id=uuid4(), event=report)
+    proposed = Proposed(
+        originator_id=who,
+        originator_version=1,
+        event_id=uuid4(),
+        event=report,
+        participant_id=who,
+        causation_id=uuid4(),
+    )
     return Command(
         key=f"crm:{n}",
         request_hash=b"",
@@ -226,11 +241,11 @@ def _changed(conn: Session, kept: Kept, name: str) -> Attack:
     by = [SCRIPT] if said else []
     if any(fault.first == AT for fault in _verified(conn, kept)):
         by.append("ckr audit verify")
-    with kept.folder.leaves.open("rb") as leaves:
-        other = differing(conn, leaves, 0, SIZE)
-    if other == AT:
+    other = differing(conn, kept.folder, 0, SIZE)
+    if other is not None and other[0] == AT:
         by.append("ckr notary")
-    return Attack(name, where, said, tuple(by), (SCRIPT, "ckr audit verify"))
+    wanted = ("ckr audit verify", "ckr notary") if name in BEYOND else (SCRIPT, "ckr audit verify")
+    return Attack(name, where, said, tuple(by), wanted)
 
 
 def _script(conn: Session, kept: Kept, notes: dict[str, str]) -> list[str]:
@@ -239,7 +254,8 @@ def _script(conn: Session, kept: Kept, notes: dict[str, str]) -> list[str]:
 
 def _verified(conn: Session, kept: Kept) -> tuple[Fault, ...]:
     notes, _ = opened([kept.folder.note(size) for size in CHECKPOINTS], kept.folder.public)
-    return verify(conn, map(signed_by, notes), kept.folder.leaves, SIZE).faults
+    with Seen(kept.folder) as seen:
+        return verify(conn, map(signed_by, notes), seen, SIZE).faults
 
 
 def _about(where: str, found: Iterable[str]) -> str:
@@ -294,6 +310,20 @@ def actor(conn: Session) -> None:
     conn.execute("update ckr.event set actor = 'staff-99' where position = %s", (AT,))
 
 
+def ids_swapped(conn: Session) -> None:
+    """A correction names an event by its id, so this takes back another one than was meant."""
+    conn.execute("alter table ckr.event drop constraint event_event_id_key")
+    conn.execute(SWAP.format(sql.Identifier("event_id")), {"one": AT, "other": AT + 5})
+
+
+def role(conn: Session) -> None:
+    conn.execute("update ckr.event set role = 'manager' where position = %s", (AT,))
+
+
+def participant(conn: Session) -> None:
+    conn.execute("update ckr.event set participant_id = gen_random_uuid() where position = %s", (AT,))
+
+
 def leaf_alone(conn: Session) -> None:
     conn.execute("update ckr.event set leaf = sha256('x') where position = %s", (AT,))
 
@@ -320,7 +350,11 @@ CHANGES: dict[str, Callable[[Session], None]] = {
     "время записи сдвинуто назад, хеш пересчитан": rehashed(backdated),
     "автор заменён, хеш пересчитан": rehashed(actor),
     "подменён только хеш": leaf_alone,
+    "event_id двух записей переставлены": ids_swapped,
+    "роль автора заменена": role,
+    "запись приписана другому участнику": participant,
 }
+BEYOND = ("event_id двух записей переставлены", "роль автора заменена", "запись приписана другому участнику")
 
 
 # What the auditor is shown instead of his own notes, over a log that is rewritten and hashed anew.
@@ -389,8 +423,8 @@ def _forged(conn: Session) -> bytes:
     return root(leaf(*row) for row in _rows(conn))
 
 
-def _flip(conn: Session, rng: random.Random) -> tuple[int, str]:
-    """One bit of one field that the leaf covers, or of the leaf; in half of the cases the leaf is worked out anew."""
+def _flip(conn: Session, rng: random.Random) -> tuple[int, str, str]:
+    """One bit of one field of a row; in half of the cases the leaf is worked out anew. The position and the column."""
     while True:
         position, column = rng.randint(1, SIZE), rng.choice(COLUMNS)
         value = conn.execute(
@@ -400,10 +434,10 @@ def _flip(conn: Session, rng: random.Random) -> tuple[int, str]:
         with suppress(psycopg.IntegrityError, psycopg.DataError, UnicodeDecodeError, OverflowError):
             with conn.transaction():
                 conn.execute(WRITE.format(sql.Identifier(column)), (_bit(value[0], rng), position))
-                if hashed := column not in ("leaf", "position") and rng.random() < 0.5:
+                if hashed := column in BY_LEAF[1:-1] and rng.random() < 0.5:
                     (row,) = rows(conn, position - 1, position)
                     conn.execute(LEAF, (leaf(*row[:8]), position))
-            return position, f"{column}{', хеш пересчитан' if hashed else ''}"
+            return position, column, f"{column}{', хеш пересчитан' if hashed else ''}"
 
 
 def _bit(value: Any, rng: random.Random) -> Any:
@@ -419,6 +453,8 @@ def _bit(value: Any, rng: random.Random) -> Any:
             return UUID(int=value.int ^ 1 << rng.randrange(128))
         case int():
             return value ^ 1 << rng.randrange(20)
+        case date() if not isinstance(value, datetime):
+            return date.fromordinal(value.toordinal() ^ 1 << rng.randrange(12))
         case _:
             since = (value - EPOCH) // timedelta(microseconds=1)
             return EPOCH + timedelta(microseconds=since ^ 1 << rng.randrange(50))

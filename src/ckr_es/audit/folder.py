@@ -1,6 +1,7 @@
 """The notary's folder, outside the database: what it signed, what it saw, how it fares. The API only reads it.
 
-`key.pem` is for its owner alone, `key.pub` for everybody. `leaves`: the hash of each signed event, 32 bytes each.
+`key.pem` is for its owner alone, `key.pub` for everybody. `leaves`: the hash of each signed event, 32 bytes each, and
+beside it in `envelopes` that of what the leaf does not cover, which no signature covers either.
 `checkpoints/`: every note by its size; `checkpoint` is the last. `status.json`, `self-check.json`. `lock` is held by
 the notary that is running.
 """
@@ -42,8 +43,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.key, self.public = path / "key.pem", path / "key.pub"
-        self.leaves, self.notes = path / "leaves", path / "checkpoints"
-        self.last = path / "checkpoint"
+        self.leaves, self.envelopes = path / "leaves", path / "envelopes"
+        self.notes, self.last = path / "checkpoints", path / "checkpoint"
 
     def make(self) -> None:
         self.notes.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -9,9 +9,10 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 import psycopg
@@ -19,8 +20,19 @@ import structlog
 
 from ckr_es.audit.checkpoints import BadCheckpoint, Checkpoint, PublicKey, Signer
 from ckr_es.audit.folder import Folder, SelfCheck, State, Status, sync_folder
-from ckr_es.audit.verifying import HASH, Connection, closings, differing, head, rows, signed_by, verify
-from ckr_es.store.ledger import Tree, leaf
+from ckr_es.audit.verifying import (
+    HASH,
+    Connection,
+    Seen,
+    closings,
+    differing,
+    hashes,
+    head,
+    rows,
+    signed_by,
+    verify,
+)
+from ckr_es.store.ledger import Tree
 
 ROLE = "ckr_notary"
 DEMAND = "ckr_checkpoint"  # NOTIFY: somebody waits for a signature
@@ -116,9 +128,9 @@ class Notary:
         with self._refusing():
             upto = head(conn)
             if upto < self.size:
-                at = self._differing(conn, max(0, upto - NEAR), self.size)
+                other = differing(conn, self._folder, max(0, upto - NEAR), self.size)
                 detail = f"журнал кончается раньше: подписано записей {self.size}, а есть {upto}"
-                raise Inconsistent(detail, at)
+                raise Inconsistent(detail, other[0] if other else None)
             if upto == self.size:
                 return False
             self._look_again(conn)
@@ -131,8 +143,9 @@ class Notary:
         """Every row of the log against itself, the leaves and all that was signed."""
         with self._refusing():
             notes = [_opened(self._folder, self._signer.public, size) for size in self._folder.sizes()]
-            leaves = self._folder.leaves if self.size else None
-            found = verify(conn, [*map(signed_by, notes), *closings(conn)], leaves, self.size)
+            pinned = [*map(signed_by, notes), *closings(conn)]
+            with Seen(self._folder) if self.size else nullcontext() as seen:
+                found = verify(conn, pinned, seen, self.size)
             said = SelfCheck(
                 at=datetime.now(UTC),
                 ok=not found.faults,
@@ -152,29 +165,24 @@ class Notary:
     def _look_again(self, conn: Connection) -> None:
         begin = self._next if self._next < self.size else 0
         end = min(begin + WINDOW, self.size)
-        for after, upto in {(begin, end), (max(0, self.size - NEAR), self.size)}:
-            if (at := self._differing(conn, after, upto)) is not None:
-                raise Inconsistent("запись не та, что была подписана", at)
+        for after, upto in {(begin, end), (max(0, self.size - NEAR), self.size)} if self.size else ():
+            if (other := differing(conn, self._folder, after, upto)) is not None:
+                raise Inconsistent(other[1], other[0])
         self._next = end
 
-    def _differing(self, conn: Connection, after: int, upto: int) -> int | None:
-        """The first position between the two at which the log is not what was signed."""
-        if after == upto:
-            return None
-        with self._folder.leaves.open("rb") as leaves:
-            return differing(conn, leaves, after, upto)
-
     def _extend(self, conn: Connection, upto: int) -> None:
-        grown, added = deepcopy(self._tree), bytearray()
+        grown, leaves, envelopes = deepcopy(self._tree), bytearray(), bytearray()
         for row in rows(conn, self.size, upto):
             if row[0] != grown.size + 1:
                 raise Inconsistent("записей здесь нет", grown.size + 1)
-            hash = leaf(*row[:8])
+            hash, beyond = hashes(row)
             grown.add(hash)
-            added += hash
+            leaves += hash
+            envelopes += beyond
         if grown.size != upto:
             raise Inconsistent("записей здесь нет", grown.size + 1)
-        _append(self._folder, self.size, bytes(added))
+        _append(self._folder.leaves, self.size, leaves)
+        _append(self._folder.envelopes, self.size, envelopes)
         self._folder.publish(upto, self._signer.sign(upto, grown.root()))
         self._tree, self._signed_at = grown, datetime.now(UTC)
         log.info("checkpoint signed", size=upto)
@@ -223,8 +231,9 @@ def _resumed(folder: Folder, key: PublicKey) -> Tree:
     if not sizes:
         return Tree()
     last = _opened(folder, key, sizes[-1])
-    if not folder.leaves.exists() or folder.leaves.stat().st_size < last.size * HASH:
-        raise Inconsistent(f"файл {folder.leaves} потерян или короче подписанного")
+    for path in (folder.leaves, folder.envelopes):
+        if not path.exists() or path.stat().st_size < last.size * HASH:
+            raise Inconsistent(f"файл {path} потерян или короче подписанного")
     tree = Tree()
     with folder.leaves.open("rb") as leaves:
         while tree.size < last.size:
@@ -248,9 +257,9 @@ def _opened(folder: Folder, key: PublicKey, size: int) -> Checkpoint:
     return found
 
 
-def _append(folder: Folder, size: int, added: bytes) -> None:
-    new = not folder.leaves.exists()
-    fd = os.open(folder.leaves, os.O_RDWR | os.O_CREAT, 0o644)
+def _append(path: Path, size: int, added: bytearray) -> None:
+    new = not path.exists()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     with os.fdopen(fd, "r+b") as file:
         file.truncate(size * HASH)
         file.seek(size * HASH)
@@ -258,4 +267,4 @@ def _append(folder: Folder, size: int, added: bytes) -> None:
         file.flush()
         os.fsync(fd)
     if new:
-        sync_folder(folder.path)
+        sync_folder(path.parent)

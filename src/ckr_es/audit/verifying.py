@@ -7,15 +7,16 @@ leaves give it away; for a root, all between it and the last one that is true.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Self
 
 import psycopg
 from eventsourcing.persistence import MapperDeserialisationError
 from msgspec import Struct
 
 from ckr_es.audit.checkpoints import BadCheckpoint, Checkpoint, PublicKey
+from ckr_es.audit.folder import Folder
 from ckr_es.store.envelope import decode
-from ckr_es.store.ledger import Tree, leaf
+from ckr_es.store.ledger import Tree, envelope, leaf
 
 FETCH = 5_000
 MOST = 100  # faults that are told; the rest are counted
@@ -25,7 +26,8 @@ HEAD = "select coalesce(max(position), 0) from ckr.event"
 ROWS = """
     select position, stream_id::text, stream_version, type,
            to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), actor, command_key, body::text,
-           leaf, effective_on
+           event_id::text, role, correlation_id::text, causation_id::text, effective_on::text, participant_id::text,
+           leaf
     from ckr.event where position > %s and position <= %s order by position
 """
 # A body that somebody made unreadable is a fault of its row.
@@ -79,8 +81,38 @@ def head(conn: Connection) -> int:
     return int(row[0])
 
 
+class Seen:
+    """The notary's hashes, event by event: of the leaf and of its envelope."""
+
+    def __init__(self, folder: Folder, after: int = 0) -> None:
+        self._files = [path.open("rb") for path in (folder.leaves, folder.envelopes)]
+        for file in self._files:
+            file.seek(after * HASH)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            file.close()
+
+    def other(self, leaf: bytes, envelope: bytes) -> str | None:
+        """What of the next event is not as it was seen (Russian)."""
+        was_leaf, was_envelope = (file.read(HASH) for file in self._files)
+        if was_leaf != leaf:
+            return "не та запись, что подписана"
+        if was_envelope != envelope:
+            return "event_id, роль, причина, дата или участник не те, что видел нотариус"
+        return None
+
+
+def hashes(row: tuple[Any, ...]) -> tuple[bytes, bytes]:
+    """Of the leaf and of the envelope."""
+    return leaf(*row[:8]), envelope(*row[8:14])
+
+
 def rows(conn: Connection, after: int, upto: int) -> Iterator[tuple[Any, ...]]:
-    """The columns of the leaf, the stored leaf and the business day, in the order of positions."""
+    """The columns of the leaf, of the envelope, and the stored leaf, in the order of positions."""
     with conn.transaction(), conn.cursor("rows", binary=True) as cursor:
         cursor.itersize = FETCH
         yield from cursor.execute(ROWS, (after, upto))
@@ -99,11 +131,11 @@ def closings(conn: Connection) -> list[Pinned]:
 def verify(
     conn: Connection,
     pinned: Iterable[Pinned],
-    leaves: Path | None = None,
+    seen: Seen | None = None,
     signed: int = 0,
     progress: Progress = lambda _done, _of: None,
 ) -> Verified:
-    """All of the log up to its head; `leaves` are the notary's for the first `signed` events."""
+    """All of the log up to its head; `seen` is what the notary saw of the first `signed` events."""
     began = time.monotonic()
     found = _Found()
     tree = Tree()
@@ -111,32 +143,27 @@ def verify(
     stated: dict[int, list[Pinned]] = {}
     for pin in pinned:
         stated.setdefault(pin.size, []).append(pin)
-    seen = leaves.open("rb") if leaves else None
-    try:
-        good = found.roots(tree, stated.get(0, ()), 0)
-        before = ""
-        for row in rows(conn, 0, upto):
-            position, recorded_at = row[0], row[4]
-            if position != tree.size + 1:
-                found.add(tree.size + 1, position - 1, "записей здесь нет", signed=tree.size < signed)
-                break  # whatever follows is not where it was
-            hash = leaf(*row[:8])
-            found.row(row, hash, before)
-            if seen and position <= signed and seen.read(HASH) != hash:
-                found.add(position, position, "не та запись, что подписана", signed=True)
-            before = recorded_at
-            tree.add(hash)
-            if tree.size in stated:
-                good = found.roots(tree, stated[tree.size], good)
-            if position % FETCH == 0:
-                progress(position, upto)
-        else:
-            for pin in (pin for pins in stated.values() for pin in pins if pin.size > tree.size):
-                detail = f"журнал кончается раньше: {pin.what}"
-                found.add(tree.size + 1, pin.size, detail, signed=pin.signed)
-    finally:
-        if seen:
-            seen.close()
+    good = found.roots(tree, stated.get(0, ()), 0)
+    before = ""
+    for row in rows(conn, 0, upto):
+        position, recorded_at = row[0], row[4]
+        if position != tree.size + 1:
+            found.add(tree.size + 1, position - 1, "записей здесь нет", signed=tree.size < signed)
+            break  # whatever follows is not where it was
+        hash, beyond = hashes(row)
+        found.row(row, hash, before)
+        if seen and position <= signed and (other := seen.other(hash, beyond)):
+            found.add(position, position, other, signed=True)
+        before = recorded_at
+        tree.add(hash)
+        if tree.size in stated:
+            good = found.roots(tree, stated[tree.size], good)
+        if position % FETCH == 0:
+            progress(position, upto)
+    else:
+        for pin in (pin for pins in stated.values() for pin in pins if pin.size > tree.size):
+            detail = f"журнал кончается раньше: {pin.what}"
+            found.add(tree.size + 1, pin.size, detail, signed=pin.signed)
     progress(upto, upto)
     return Verified(
         size=tree.size,
@@ -161,7 +188,7 @@ class _Found:
 
     def row(self, row: tuple[Any, ...], hash: bytes, before: str) -> None:
         """What a row says against itself and against the one before it."""
-        position, _, _, type, recorded_at, actor, key, body, stored, effective_on = row
+        position, _, _, type, recorded_at, actor, key, body, *_, effective_on, _, stored = row
         if stored != hash:
             self.add(position, position, "запись не та, от которой её хеш")
         if recorded_at <= before:
@@ -169,7 +196,7 @@ class _Found:
         if "\n" in type + actor + key:
             self.add(position, position, "перевод строки в поле хеша")
         try:
-            if decode(type, body.encode()).effective_on != effective_on:
+            if str(decode(type, body.encode()).effective_on) != effective_on:
                 self.add(position, position, f"дата события в записи не та, что в колонке ({effective_on})")
         except MapperDeserialisationError as error:
             self.add(position, position, f"запись не читается: {error}")
@@ -198,26 +225,28 @@ def opened(paths: Sequence[Path], key: Path) -> tuple[list[Checkpoint], list[str
     return good, bad
 
 
-def believed(leaves: Path, notes: Sequence[Checkpoint]) -> tuple[Path | None, int]:
-    """The notary's leaves as far as one of these checkpoints proves them; with them a fault has its exact position."""
+def believed(folder: Folder, notes: Sequence[Checkpoint]) -> int:
+    """How far one of these checkpoints proves the notary's leaves; with them a fault has its exact position."""
     roots = {note.size: note.root for note in notes}
     most, tree, proven = max(roots, default=0), Tree(), 0
-    if not most or not leaves.exists():
-        return None, 0
-    with leaves.open("rb") as file:
+    if not most or not folder.leaves.exists() or not folder.envelopes.exists():
+        return 0
+    with folder.leaves.open("rb") as file:
         while tree.size < most and len(hash := file.read(HASH)) == HASH:
             tree.add(hash)
             if tree.size in roots and roots[tree.size] == tree.root():
                 proven = tree.size
-    return (leaves, proven) if proven else (None, 0)
+    return proven
 
 
-def differing(conn: Connection, leaves: BinaryIO, after: int, upto: int) -> int | None:
-    """The first position whose row is missing or is not the one with that leaf."""
-    leaves.seek(after * HASH)
+def differing(conn: Connection, folder: Folder, after: int, upto: int) -> tuple[int, str] | None:
+    """The first position whose row is missing or is not the one that the notary saw, and how so (Russian)."""
     position = after
-    for row in rows(conn, after, upto):
-        position += 1
-        if row[0] != position or leaf(*row[:8]) != leaves.read(HASH):
-            return position
-    return None if position == upto else position + 1
+    with Seen(folder, after) as seen:
+        for row in rows(conn, after, upto):
+            position += 1
+            if row[0] != position:
+                return position, "записей здесь нет"
+            if other := seen.other(*hashes(row)):
+                return position, other
+    return None if position == upto else (position + 1, "записей здесь нет")

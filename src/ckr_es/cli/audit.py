@@ -1,6 +1,7 @@
 """`ckr audit`: what an auditor runs to see that the log says what it says for a reason."""
 
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -81,8 +82,9 @@ def verify(checkpoints: tuple[Path, ...], key: Path | None, as_json: bool) -> No
         progress("Записи") as moved,
     ):
         pinned = [*map(verifying.signed_by, notes), *verifying.closings(conn)]
-        leaves, size = verifying.believed(folder.leaves, notes)
-        done = verifying.verify(conn, pinned, leaves, size, lambda at, upto: moved(at, upto, ""))
+        known = verifying.believed(folder, notes)
+        with verifying.Seen(folder) if known else nullcontext() as seen:
+            done = verifying.verify(conn, pinned, seen, known, lambda at, upto: moved(at, upto, ""))
     signed = max((n.size for n in notes), default=0)
     if as_json:
         faults = [msgspec.to_builtins(fault) for fault in done.faults]

@@ -58,6 +58,14 @@ def leaf(
     return sha256(b"\x00" + lines.encode()).digest()
 
 
+def envelope(
+    event_id: str, role: str, correlation_id: str, causation_id: str | None, *about: str | None
+) -> bytes:
+    """The hash of what an event's row holds beyond its leaf; then come `effective_on` and `participant_id`."""
+    fields = (event_id, role, correlation_id, causation_id, *about)
+    return sha256(b"\x02" + "".join(f"{field or ''}\n" for field in fields).encode()).digest()
+
+
 def node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
