@@ -135,6 +135,14 @@ def test_a_log_that_was_rewritten_is_named_and_signed_by_nobody(home: str) -> No
     assert not checks["Самопроверка"]["ok"]
 
 
+def test_it_needs_no_more_than_its_own_role(database: Database, tmp_path: Path) -> None:
+    """So another user of the machine can run it, whose key the server's user can't read."""
+    record(database)
+    alone = {"DATABASE_URL": database.conninfo("ckr_notary"), "CKR_NOTARY_DIR": str(tmp_path)}
+    shown = run("notary", "--once", "--json", **alone)
+    assert (shown.returncode, json.loads(shown.stdout)["size"]) == (0, 20), shown.stderr
+
+
 def test_the_attacks_have_a_server_of_their_own() -> None:
     shown = run("audit", "attacks", "--bits", "5", "--seed", "1", "--json", CKR_DATA_DIR="/nonexistent/ckr")
     done = json.loads(shown.stdout)

@@ -39,6 +39,7 @@ DEMAND = "ckr_checkpoint"  # NOTIFY: somebody waits for a signature
 EVERY = 60.0  # seconds between signatures when there is news
 DAY = 86_400.0
 LOOK = 1.0  # seconds between looks, and between signatures however much they are asked for
+RETRY = 5.0  # seconds between attempts to connect
 WINDOW = 50_000  # rows signed before that are looked at again before a signature
 NEAR = 1_000  # of which the last ones always
 MOST = 500_000  # rows under one more signature: their hashes are held until it is made
@@ -104,7 +105,7 @@ class Notary:
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("notary reconnects", error=str(error))
                 self._tell("running", "нет связи с базой данных")
-                time.sleep(LOOK)
+                time.sleep(RETRY)
 
     def _follow(self, conn: Connection) -> None:
         conn.execute(f"listen {DEMAND}")
