@@ -6,7 +6,19 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from ckr_es.cli import audit, figures, follow_ups, imports, ledger, registry, report, roadmap, serving, stale, upkeep
+from ckr_es.cli import (
+    audit,
+    figures,
+    follow_ups,
+    imports,
+    ledger,
+    registry,
+    report,
+    roadmap,
+    serving,
+    stale,
+    upkeep,
+)
 from ckr_es.cli.terminal import help_option
 
 WORDS = {
