@@ -2,7 +2,8 @@
 
 import pytest
 
-from ckr_es.audit.attacks import BITS, CHANGES, FORGERIES, attack
+from ckr_es.audit.attacks import CHANGES, FORGERIES
+from ckr_es.audit.battery import BITS, attack
 from ckr_es.rules import Refused
 from ckr_es.store.database import Database
 

@@ -285,7 +285,7 @@ def test_a_closed_period_takes_all_with_a_reason_or_nothing(
     day = date(2020, 11, 10)
     ids = [registered(tracking, firm_inn(next(numbers))) for _ in range(3)]
     path = write_sme(tmp_path / "sme.zip", 30, given=[Sme(inn=firm_inn(1))], as_of=day)
-    table = Table(known_position=0, kpi_set="2021", policy=Policy(), table=())
+    table = Table(known_position=0, kpi_set="2021", policy=Policy(), table=(), ledger_root="00" * 32)
     close_period(tracking, request(), "2020-Q4", approved_by="Глава", note=None, table=lambda *_: table)
     head = tracking.recorder.head()
     with pytest.raises(Refused) as refused:

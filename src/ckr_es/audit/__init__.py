@@ -1,1 +1,1 @@
-"""What an auditor runs again: decisions from what they were made of."""
+"""What an auditor runs again: decisions from what they were made of, the log against what a notary signed."""

@@ -106,7 +106,7 @@ class Folder:
         self.write(self.path / name, msgspec.json.encode(said))
 
     def _read(self, name: str, type: Any) -> Any:
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):  # a folder that we may not see
             return msgspec.json.decode((self.path / name).read_bytes(), type=type)
         return None
 

@@ -216,10 +216,11 @@ def _signer(folder: Folder) -> Signer:
         if signer.public != known:
             raise Inconsistent(f"{folder.public.name} — открытый ключ не от {folder.key.name}")
         return signer
-    if folder.sizes() or folder.key.exists() or folder.public.exists():
+    if folder.sizes() or folder.public.exists():
         raise Inconsistent(
             f"в папке {folder.path} нет ключа, которым подписано прежнее; верните его или начните с пустой папки"
         )
+    folder.key.unlink(missing_ok=True)  # of a first start that did not come far: nobody saw its public key
     signer = Signer.make(f"ckr-es-{secrets.token_hex(6)}")
     signer.save(folder.key)
     folder.write(folder.public, f"{signer.public}\n".encode())

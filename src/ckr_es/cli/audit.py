@@ -132,7 +132,7 @@ def attacks(seed: int | None, bits: int, as_json: bool) -> None:
     import msgspec
 
     from ckr_es import logs
-    from ckr_es.audit.attacks import attack, throw_away
+    from ckr_es.audit.battery import attack, throw_away
 
     logs.configure(level=40)
     seed = secrets.randbelow(2**32) if seed is None else seed
