@@ -116,15 +116,10 @@ def attack(
         for n in range(bits):
             with _undone(conn):
                 position, column, what = flip(conn, rng)
-                seen = all(
-                    _about(f"позиция {position}:", found)
-                    for found in (
-                        map(str, _verified(conn, kept)),
-                        *([_script(conn, kept, kept.notes)] if column in BY_LEAF else []),
-                    )
-                )
-                if not seen:
-                    missed.append(f"позиция {position}: {what}")
+                where = f"позиция {position}:"
+                by_script = column not in BY_LEAF or _about(where, _script(conn, kept, kept.notes))
+                if not by_script or all(fault.first != position for fault in _verified(conn, kept)):
+                    missed.append(f"{where} {what}")
             progress(len(attacks) + n + 1, total)
         alarms += [*_script(conn, kept, kept.notes), *map(str, _verified(conn, kept))]
         conn.rollback()

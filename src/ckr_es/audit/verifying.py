@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ckr_es.audit.checkpoints import BadCheckpoint, Checkpoint, PublicKey
 from ckr_es.audit.folder import Folder
+from ckr_es.rules import Refused
 from ckr_es.store.envelope import decode
 from ckr_es.store.ledger import Tree, envelope, leaf
 
@@ -198,7 +199,7 @@ class _Found:
         try:
             if str(decode(type, body.encode()).effective_on) != effective_on:
                 self.add(position, position, f"дата события в записи не та, что в колонке ({effective_on})")
-        except MapperDeserialisationError as error:
+        except (MapperDeserialisationError, Refused, ValueError) as error:
             self.add(position, position, f"запись не читается: {error}")
 
     def roots(self, tree: Tree, stated: Iterable[Pinned], good: int) -> int:
