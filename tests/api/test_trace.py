@@ -104,6 +104,26 @@ def test_causes_and_effects_are_told_both_ways_and_so_is_the_correlation(
     assert ids(by_cause) == [completed["event_id"]]
 
 
+def test_a_command_that_names_no_correlation_begins_one_that_others_may_go_on_with(
+    operator: Client, auditor: Client, organic: str
+) -> None:
+    who = ready_firm(operator, 6, organic)
+    opened, component = operator.done("/cases", **application(who, organic))["events"]
+    first = trace(auditor, opened["event_id"])
+    assert first["correlation_id"] == opened["event_id"]
+    assert ids(first["correlated"]["items"]) == [component["event_id"]]
+    later = operator.done(
+        f"/participants/{who}/evidence", headers={"X-Correlation-Id": first["correlation_id"]},
+        kind="document", as_of=MARCH, document={"title": "Письмо"},
+    )["events"][0]  # fmt: skip
+    whole = [opened["event_id"], component["event_id"], later["event_id"]]
+    for event_id in whole:
+        told = trace(auditor, event_id)
+        assert told["correlation_id"] == opened["event_id"]
+        assert ids(told["correlated"]["items"]) == [other for other in whole if other != event_id]
+    assert ids(auditor.read("/events", correlation_id=opened["event_id"])["items"]) == whole
+
+
 def test_a_long_correlation_is_begun_and_the_log_lists_the_rest(
     operator: Client, auditor: Client, organic: str
 ) -> None:

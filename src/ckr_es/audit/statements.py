@@ -1,8 +1,10 @@
 """The statement behind a trace: an event and every record that it hangs together with."""
 
+# A correlation is called by an event of it, or by a number that a client gave; only the others stand in its index.
 # Causes and effects are records of one command, so its key leads to them. A decision names the events it rests on
 # anywhere within its verdicts (`event_id`, `declaration`), and they are all of its own participant.
-# `position + 0` keeps the planner from walking the log instead of asking the index of voids and corrections.
+# `position + 0` keeps the planner from walking the log instead of asking the index of voids and corrections; `offset 0`
+# from reading all of it, for it takes a chain of corrections to be long.
 TRACE = """
     with recursive self as (
         select * from ckr.event
@@ -60,9 +62,14 @@ TRACE = """
          and d.type = 'service-case.eligibility-decided' and strpos(d.body::text, s.event_id::text) > 0
         union all
         select 'correlated', c.event_id, null from self s cross join lateral (
-            select event_id from ckr.event o
-            where o.correlation_id = s.correlation_id and o.event_id <> s.event_id and o.position <= %(position)s
-            order by o.position limit %(limit)s) c
+            select o.event_id, o.position from ckr.event o
+            where o.correlation_id = s.correlation_id and o.correlation_id <> o.event_id
+              and o.event_id <> s.event_id and o.position <= %(position)s
+            union all
+            select o.event_id, o.position from ckr.event o
+            where o.event_id = s.correlation_id and o.correlation_id = s.correlation_id
+              and o.event_id <> s.event_id and o.position <= %(position)s
+            order by position limit %(limit)s) c
     )
     select r.relation, r.amends, e.event_id, e.type, e.position, e.stream_id, e.stream_version, e.effective_on,
            e.recorded_at, e.actor, e.role, e.correlation_id, e.causation_id, e.participant_id, e.command_key,
@@ -71,7 +78,7 @@ TRACE = """
                  where v.body ->> 'voids' = e.event_id::text and v.position <= %(position)s order by v.position + 0),
            array(select c.event_id from ckr.event c
                  where c.body ->> 'corrects' = e.event_id::text and c.position <= %(position)s order by c.position + 0)
-    from related r join ckr.event e using (event_id)
+    from related r cross join lateral (select * from ckr.event where event_id = r.event_id offset 0) e
     where e.position <= %(position)s
     order by e.position
 """

@@ -262,7 +262,7 @@ REPORTED = (
         select as_of, known_position as position, position as side from closing
         union all
         select as_of, %(position)s, -position from closing
-    ), {measures}, {moved}, counted as (
+    ), {measures}, {moved}, counted as materialized (
         select m.side, m.row_kpi, sum(l.n) filter (where l.event_id = %(event)s) as own,
                sum(l.n) filter (where l.fact_id = %(fact)s) as fact
         from measure m join moved l
