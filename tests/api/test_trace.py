@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
@@ -27,6 +27,12 @@ from api.centre import (
     problem,
     ready_firm,
 )
+
+from ckr_es.aggregates import Event
+from ckr_es.reports import words
+from ckr_es.rules.decision import Decision
+from ckr_es.rules.kpi_sets import Measure
+from ckr_es.rules.verdicts import Verdict
 
 LATE = "Нашли ошибку при сверке"
 
@@ -323,6 +329,16 @@ def test_what_counts_nowhere_has_neither_lines_nor_reports(
     assert trace(auditor, story.closing["event_id"])["reports"] == []
 
 
+def test_an_event_says_where_its_place_in_the_ledger_is_proved(auditor: Client, story: Story) -> None:
+    told = trace(auditor, story.act)
+    assert told["inclusion"] == f"/api/v1/ledger/inclusion?position={told['position']}"
+    exported = auditor.get("/events.ndjson", after=told["position"] - 1).text.splitlines()[0]
+    assert (told["leaf"], told["position"]) == (
+        json.loads(exported)["leaf"],
+        json.loads(exported)["position"],
+    )
+
+
 def test_who_may_not_read_the_log_may_not_trace(centre: Centre, story: Story) -> None:
     problem(centre.analyst.get(f"/events/{story.act}"), 403, "role-not-allowed")
     problem(centre.client("operator", "organic").get(f"/events/{story.act}"), 403, "cluster-key")
@@ -371,15 +387,22 @@ def test_the_command_line_answers_json_as_the_api_does(centre: Centre, story: St
         assert json.loads(said.stdout) == trace(centre.auditor, story.void, **query)
 
 
+def test_every_event_measure_and_verdict_has_a_russian_name() -> None:
+    assert set(words.EVENTS) == {str(kind.__struct_config__.tag) for kind in get_args(Event)}
+    assert set(words.MEASURES) == set(get_args(Measure))
+    assert set(words.VERDICTS) == set(get_args(Verdict))
+    assert set(words.DECISIONS) == set(get_args(Decision))
+
+
 def test_people_read_it_in_russian(centre: Centre, auditor: Client, story: Story) -> None:
     said = ckr(centre, story.act).stdout
     positions = [trace(auditor, event)["position"] for event in (story.act, story.moved_again)]
-    for words in (
+    for told in (
         f"{positions[0]}: Услуга принята по акту", "20.03.2021", "2021-05-03",
         f"Действует в словах записи {positions[1]}.", "акт датирован иначе", "соответствует; правила 2021.1",
         "не проверено", "Строки показателей", "отдельные услуги", "Закрытые отчёты", "2021-Q1",
     ):  # fmt: skip
-        assert words in said, f"{words}\n{said}"
+        assert told in said, f"{told}\n{said}"
     who = ckr(centre, auditor.read("/events", stream=story.who)["items"][1]["event_id"]).stdout
     assert "опирается на неё" in who
     assert "В показателях не считается." in who
@@ -387,7 +410,7 @@ def test_people_read_it_in_russian(centre: Centre, auditor: Client, story: Story
 
 
 def test_the_command_line_refuses_in_one_line(centre: Centre, story: Story) -> None:
-    for arguments, words in (
+    for arguments, told in (
         (("act-7",), "не event_id и не позиция"),
         ((str(uuid4()),), "Такой записи нет"),
         (("999999999",), "Такой записи нет"),
@@ -395,7 +418,7 @@ def test_the_command_line_refuses_in_one_line(centre: Centre, story: Story) -> N
     ):
         said = ckr(centre, *arguments)
         assert (said.returncode != 0, said.stdout) == (True, "")
-        assert words in said.stderr
+        assert told in said.stderr
         assert said.stderr.count("\n") == 1
 
 

@@ -42,13 +42,14 @@ def explained(state: ServiceCase, who: Participant, decided_on: date) -> dict[st
 
 
 def told(trace: Trace) -> dict[str, Any]:
-    """A trace as GET /events/{id} answers it: its long lists with a way to go on."""
+    """A trace as GET /events/{id} answers it: its long lists with a way to go on, and where the ledger proves it."""
     body = msgspec.structs.asdict(trace)
     correlated, more = body.pop("correlated"), body.pop("more_correlated")
     after = body.pop("more_lines")
     following = f"/api/v1/events?correlation_id={trace.correlation_id}" if more else None
     return {
         **body,
+        "inclusion": f"/api/v1/ledger/inclusion?position={trace.position}",
         "correlated": {"items": correlated, "next": following},
         "kpi_lines": {"items": trace.kpi_lines, "next_cursor": encoded(after) if after else None},
     }
