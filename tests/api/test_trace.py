@@ -1,10 +1,9 @@
 """GET /events/{id} and `ckr audit trace`: why an event is there, what came of it, in which figures it stands."""
 
 import json
-import os
-import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -29,11 +28,13 @@ from api.centre import (
 )
 
 from ckr_es.aggregates import Event
+from ckr_es.cli import main
 from ckr_es.reports import words
 from ckr_es.rules.decision import Decision
 from ckr_es.rules.kpi_sets import Measure
 from ckr_es.rules.verdicts import Verdict
 
+Command = Callable[..., tuple[int, str, str]]
 LATE = "Нашли ошибку при сверке"
 
 
@@ -291,6 +292,22 @@ def test_the_reports_an_event_stands_in_and_those_it_moved(auditor: Client, stor
     assert named["services"] == [story.moved]
 
 
+def test_what_all_facts_count_in_a_closed_report_is_that_report(auditor: Client, story: Story) -> None:
+    """And what they count there now is the table of its day as known now."""
+    submitted: Counter[str] = Counter()
+    now: Counter[str] = Counter()
+    for kind in ("cluster.formed", "service-case.service-accepted", "service-case.completed"):
+        for event in auditor.read("/events", type=kind, limit=500)["items"]:
+            for report in trace(auditor, event["event_id"])["reports"]:
+                for row in report["rows"]:
+                    submitted[row["kpi"]] += row["submitted"]
+                    now[row["kpi"]] += row["now"]
+    (closing,) = auditor.read("/periods/2021-Q1")["closings"]
+    pinned = {row["kpi"]: row["actual"] for row in closing["table"] if row["actual"]}
+    assert pinned == +submitted
+    assert {kpi: n for kpi, n in auditor.figures(as_of="2021-03-31").items() if n} == +now
+
+
 def test_what_moves_many_figures_at_once_is_told_by_its_own_lines(
     operator: Client, manager: Client, auditor: Client
 ) -> None:
@@ -368,23 +385,30 @@ def test_a_trace_is_three_statements_whatever_the_event(centre: Centre, story: S
 # --- in the terminal
 
 
-def ckr(centre: Centre, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ckr_es.cli", "audit", "trace", *arguments],
-        capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "DATABASE_URL": centre.database.admin_conninfo()},
-    )  # fmt: skip
+@pytest.fixture
+def ckr(centre: Centre, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`ckr audit trace` in this process: its exit code, what it answers, and what it says beside that."""
+    monkeypatch.setenv("DATABASE_URL", centre.database.admin_conninfo())
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ckr", "audit", "trace", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
 
 
-def test_the_command_line_answers_json_as_the_api_does(centre: Centre, story: Story) -> None:
+def test_the_command_line_answers_json_as_the_api_does(ckr: Command, centre: Centre, story: Story) -> None:
     at = str(trace(centre.auditor, story.void)["position"])
     for arguments, query in (
         ((story.void, "--limit", "2"), {"limit": 2}),
         ((at, "--known-position", at), {"known_position": at}),
     ):
-        said = ckr(centre, *arguments, "--json")
-        assert said.returncode == 0, said.stderr
-        assert json.loads(said.stdout) == trace(centre.auditor, story.void, **query)
+        code, out, err = ckr(*arguments, "--json")
+        assert code == 0, err
+        assert json.loads(out) == trace(centre.auditor, story.void, **query)
 
 
 def test_every_event_measure_and_verdict_has_a_russian_name() -> None:
@@ -394,8 +418,8 @@ def test_every_event_measure_and_verdict_has_a_russian_name() -> None:
     assert set(words.DECISIONS) == set(get_args(Decision))
 
 
-def test_people_read_it_in_russian(centre: Centre, auditor: Client, story: Story) -> None:
-    said = ckr(centre, story.act).stdout
+def test_people_read_it_in_russian(ckr: Command, auditor: Client, story: Story) -> None:
+    _, said, _ = ckr(story.act)
     positions = [trace(auditor, event)["position"] for event in (story.act, story.moved_again)]
     for told in (
         f"{positions[0]}: Услуга принята по акту", "20.03.2021", "2021-05-03",
@@ -403,32 +427,32 @@ def test_people_read_it_in_russian(centre: Centre, auditor: Client, story: Story
         "не проверено", "Строки показателей", "отдельные услуги", "Закрытые отчёты", "2021-Q1",
     ):  # fmt: skip
         assert told in said, f"{told}\n{said}"
-    who = ckr(centre, auditor.read("/events", stream=story.who)["items"][1]["event_id"]).stdout
+    _, who, _ = ckr(auditor.read("/events", stream=story.who)["items"][1]["event_id"])
     assert "опирается на неё" in who
     assert "В показателях не считается." in who
     assert "В закрытых отчётах не стоит." in who
 
 
-def test_the_command_line_refuses_in_one_line(centre: Centre, story: Story) -> None:
+def test_the_command_line_refuses_in_one_line(ckr: Command, story: Story) -> None:
     for arguments, told in (
         (("act-7",), "не event_id и не позиция"),
         ((str(uuid4()),), "Такой записи нет"),
         (("999999999",), "Такой записи нет"),
         ((story.act, "--cursor", "x"), "Недействительный курсор"),
     ):
-        said = ckr(centre, *arguments)
-        assert (said.returncode != 0, said.stdout) == (True, "")
-        assert told in said.stderr
-        assert said.stderr.count("\n") == 1
+        code, out, err = ckr(*arguments)
+        assert (code != 0, out) == (True, "")
+        assert told in err
+        assert err.splitlines()[-1].startswith("ckr: ")
 
 
-def test_what_people_wrote_is_shown_as_it_is(operator: Client, centre: Centre, story: Story) -> None:
+def test_what_people_wrote_is_shown_as_it_is(ckr: Command, operator: Client, story: Story) -> None:
     who = firm(operator, 40)
     title = "[bold]Письмо[/red] [x]"
     done = operator.done(
         f"/participants/{who}/evidence", late_reason=LATE,
         kind="document", as_of=MARCH, document={"title": title},
     )  # fmt: skip
-    said = ckr(centre, done["events"][0]["event_id"])
-    assert said.returncode == 0, said.stderr
-    assert title in said.stdout
+    code, out, err = ckr(done["events"][0]["event_id"])
+    assert code == 0, err
+    assert title in out

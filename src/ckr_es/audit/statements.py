@@ -62,9 +62,10 @@ TRACE = """
          and d.type = 'service-case.eligibility-decided' and strpos(d.body::text, s.event_id::text) > 0
         union all
         select 'correlated', c.event_id, null from self s cross join lateral (
-            select o.event_id, o.position from ckr.event o
-            where o.correlation_id = s.correlation_id and o.correlation_id <> o.event_id
-              and o.event_id <> s.event_id and o.position <= %(position)s
+            (select o.event_id, o.position from ckr.event o
+             where o.correlation_id = s.correlation_id and o.correlation_id <> o.event_id
+               and o.event_id <> s.event_id and o.position <= %(position)s
+             order by o.position limit %(limit)s)
             union all
             select o.event_id, o.position from ckr.event o
             where o.event_id = s.correlation_id and o.correlation_id = s.correlation_id
