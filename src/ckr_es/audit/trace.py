@@ -5,7 +5,7 @@ Three statements, whatever the event: its records, the lines of the KPI ledger, 
 
 from collections import defaultdict
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -20,10 +20,11 @@ from ckr_es.projections.kpi import Line
 from ckr_es.projections.kpi_evidence import LineKey, Moving, Reported, line_key, lines, reported
 from ckr_es.projections.log import Session
 from ckr_es.rules import Unknown
-from ckr_es.rules.rule_sets import conditions, rule_set
+from ckr_es.rules.rule_sets import conditions, rule_sets
 from ckr_es.store.envelope import decode
 
 CORRELATED = 100  # records of the same correlation that are named; the log lists the rest
+UNWORDED: Final = {"title": None, "rule": None, "citation": None}
 
 
 class Related(Struct, frozen=True, kw_only=True):
@@ -64,12 +65,15 @@ class Corrections(Struct, frozen=True, kw_only=True):
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """A condition of a decision: its rule in words, the verdict, and the verdict that its inputs give today."""
+    """A condition of a decision: its rule in words, the verdict, and the verdict that its inputs give today.
+
+    There are no words, and no verdict comes again, where nobody knows the rule set that the decision names.
+    """
 
     condition: str
-    title: str
-    rule: str
-    citation: str
+    title: str | None
+    rule: str | None
+    citation: str | None
     verdict: str
     again: str
     explanation: str
@@ -245,19 +249,20 @@ def _corrections(self: _Row, amended: list[_Row]) -> Corrections:
 def _decision(made: _Row, inputs: list[_Row]) -> Decision:
     event = decode(made.type, _text(made))
     assert isinstance(event, EligibilityDecided)
-    rules = rule_set(event.rule_set)
+    rules = next((known for known in rule_sets() if known.id == event.rule_set), None)
+    worded = conditions(rules.valid_from) if rules else {}
     grounds = {override.condition: override.ground for override in event.overrides}
     return Decision(
         event=_of(made),
         decision=event.decision,
         decided_on=event.decided_on,
-        rule_set=rules.told(),
+        rule_set=rules.told() if rules else {"id": event.rule_set, "valid_from": None, "citation": None},
         checks=tuple(
             Told(
                 condition=check.condition,
-                **conditions(rules.valid_from)[check.condition].told(),
+                **(worded[check.condition].told() if rules else UNWORDED),
                 verdict=check.verdict,
-                again=verdict_again(check.condition, check.inputs, rules),
+                again=verdict_again(check.condition, check.inputs, rules) if rules else "rule-set-unknown",
                 explanation=check.explanation,
                 inputs=check.inputs,
                 event_id=check.event_id,

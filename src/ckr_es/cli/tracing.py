@@ -109,7 +109,7 @@ def _show_decision(told: "Decision") -> None:
     rows = [
         (
             check.condition,
-            check.title,
+            check.title or "",
             _verdict(check.verdict),
             _verdict(check.again),
             check.explanation,
@@ -124,7 +124,7 @@ def _show_decision(told: "Decision") -> None:
     ]
     title = (
         f"Решение (запись {told.event.position}) от {_day(told.decided_on)}: "
-        f"{DECISIONS[told.decision]}; правила {told.rule_set['id']}, {told.rule_set['citation']}"
+        f"{DECISIONS[told.decision]}; правила {told.rule_set['id']}, {told.rule_set['citation'] or 'таких нет'}"
     )
     columns = ("Условие", "Название", "Вывод", "Заново", "Пояснение", "Данные", "Преодолено")
     table(columns, rows, title=title, right="Данные")
