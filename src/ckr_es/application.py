@@ -39,14 +39,15 @@ def stream_id(noun: str, natural_key: str) -> UUID:
 class Request(Struct, frozen=True, kw_only=True):
     """Who asks, under which key, and for what: `request_hash` is SHA-256 over method, path and body.
 
-    `new_id` is for what it makes and has no natural key.
+    `new_id` is for what it makes and has no natural key. Without a `correlation_id` the command begins a correlation,
+    which is called by its first event.
     """
 
     key: str
     request_hash: bytes
     actor: str
     role: str
-    correlation_id: UUID
+    correlation_id: UUID | None
     today: date
     cluster: str | None = None
     if_match: int | None = None
@@ -287,7 +288,7 @@ class ServiceTracking(Application[UUID]):
             request_hash=request.request_hash,
             actor=request.actor,
             role=request.role,
-            correlation_id=request.correlation_id,
+            correlation_id=request.correlation_id or next(iter(event_ids), request.new_id),
             status=status,
             subject=subject,
             version=version + len(facts),

@@ -278,6 +278,27 @@ def test_whoever_rewrites_a_decision_or_what_it_rests_on_is_seen(
     assert (what, subject) in {(d.what, d.subject) for d in again(centre).differences}
 
 
+def test_a_trace_shows_what_was_rewritten_beside_what_comes_out_again(
+    centre: Centre, auditor: Client, overridden: str, tampering: psycopg.Connection[Any]
+) -> None:
+    decided = auditor.read("/events", stream=overridden, type=DECIDED)["items"][0]["event_id"]
+
+    def verdicts() -> dict[str, tuple[str, str]]:
+        checks = auditor.read(f"/events/{decided}")["decision"]["checks"]
+        return {c["condition"]: (c["verdict"], c["again"]) for c in checks}
+
+    assert verdicts()["E4"] == ("fail", "fail")
+    assert rewrite(
+        tampering, DECIDED, '"condition":"E4","verdict":"fail"', '"condition":"E4","verdict":"pass"'
+    )
+    assert verdicts()["E4"] == ("pass", "fail")
+    assert rewrite(tampering, DECIDED, '"rule_set":"2021.1"', '"rule_set":"1999.1"')
+    assert verdicts()["E4"] == ("pass", "rule-set-unknown")
+    told = auditor.read(f"/events/{decided}")["decision"]
+    assert told["rule_set"] == {"id": "1999.1", "valid_from": None, "citation": None}
+    assert told["checks"][0]["title"] is None
+
+
 def test_an_override_by_who_might_not_is_seen(
     centre: Centre, overridden: str, tampering: psycopg.Connection[Any]
 ) -> None:

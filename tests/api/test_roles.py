@@ -30,7 +30,10 @@ from ckr_es.store import keys
 from ckr_es.store.database import Database
 
 ROLES = ("operator", "manager", "auditor", "analyst", "admin")
-OPEN = {"/", "/health/live", "/health/ready", "/metrics", "/api/docs", "/api/v1/openapi.json"}
+OPEN = {
+    "/", "/health/live", "/health/ready", "/metrics", "/api/docs", "/api/v1/openapi.json", "/api/v1/asyncapi.json",
+    "/api/v1/schema/events", "/api/v1/schema/events/{tag:str}",
+}  # fmt: skip
 STEPS = {
     "code": "tourism",
     "label": "2019-Q1",
@@ -41,6 +44,7 @@ STEPS = {
     "asset": "start.js",
     "version": "2021.1",
     "path": "x",
+    "tag": "plan.set",
 }
 
 

@@ -12,7 +12,10 @@ from projections.conftest import project, reader, record
 from projections.histories import END, START, World, dates, eventful, figures, histories
 
 from ckr_es.aggregates import cluster, participant, service_case
+from ckr_es.aggregates.facts import Correction, Void
 from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads
+from ckr_es.projections.kpi import Line
+from ckr_es.projections.kpi_evidence import Moving
 from ckr_es.rules import Invalid, Unknown
 from ckr_es.rules.kpi_sets import Policy, known_rows, kpi_sets
 
@@ -54,6 +57,39 @@ def test_the_table_is_the_fold_and_says_why(databases, records, most, segment, d
             kpi, position = data.draw(st.sampled_from(KPIS)), len(records)
             for point in kpi_reads.series(conn, kpi, START, END, "quarter", position):
                 assert point.actual == figures(records, point.as_of, position).get(kpi)
+
+
+@IN_SQL
+@given(histories(), st.data())
+def test_an_event_shows_its_lines_and_all_about_its_fact(databases, records, data):
+    """Asked of the records of its participant and of clusters only; whole, against every line there is."""
+    of = {r.event_id: r for r in records}
+    with databases() as database:
+        record(database, records)
+        project(database)
+        position = data.draw(st.integers(0, len(records)))
+        with reader(database) as conn:
+            every = [
+                Line(*row)
+                for row in conn.execute(
+                    "select position, event_id, fact_id, kpi, day, cluster, participant_id, case_id, n from kpi.line"
+                    " where position <= %s",
+                    (position,),
+                )
+            ]
+            for r in records[:position]:
+                fact = r
+                while isinstance(fact.event, Void | Correction):
+                    fact = of[getattr(fact.event, "voids", None) or fact.event.corrects]
+                moving = Moving(r.event_id, fact.event_id, fact.position, r.participant_id)
+                mine = [
+                    line for line in every if r.event_id == line.event_id or fact.event_id == line.fact_id
+                ]
+                found, after = [], None
+                while page := kpi_evidence.lines(conn, moving, position, after, 7):
+                    found += page
+                    after = kpi_evidence.line_key(page[-1])
+                assert found == sorted(mine, key=kpi_evidence.line_key)
 
 
 def test_evidence_pages_by_position_and_names_what_voids(databases):

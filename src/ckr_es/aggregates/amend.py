@@ -6,7 +6,7 @@ stands wins. Voiding a correction brings back what it had replaced.
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -22,8 +22,20 @@ S = TypeVar("S")
 def understood(history: History) -> list[Entry]:
     """The facts that stand, in the order recorded, each under its original id and with its latest content."""
     said = _said(history)
-    facts = (entry for entry in history if not isinstance(entry.event, Void | Correction))
-    return [Entry(event_id, said[event_id]) for event_id, _ in facts if said[event_id] is not None]
+    facts = (entry.event_id for entry in history if not isinstance(entry.event, Void | Correction))
+    return [Entry(event_id, content) for event_id in facts if (content := said[event_id].content) is not None]
+
+
+class Said(NamedTuple):
+    """What a record says as now understood (None: it is void), and the record that made it say so."""
+
+    content: Any
+    by: UUID
+
+
+def standing(history: History, event_id: UUID) -> Said:
+    """What one record of the history says now; KeyError when it is not in it."""
+    return _said(history)[event_id]
 
 
 def fold(kind: Kind[S], history: History) -> S | None:
@@ -50,7 +62,7 @@ def amend(
     target = next((entry for entry in history if entry.event_id == event_id), None)
     if target is None:
         raise Refused("not-in-this-stream", f"Записи {event_id} нет в этой истории")
-    content = _said(history)[event_id]
+    content = _said(history)[event_id].content
     if content is None:
         raise Refused("already-voided", f"Запись {event_id} уже отменена")
     if isinstance(_fact(history, target), kind.derived):
@@ -74,30 +86,30 @@ def amend(
 
 def day(history: History, event_id: UUID) -> date | None:
     """The effective day of a record as now understood; None when it does not stand or is not there."""
-    content = _said(history).get(event_id)
-    return None if content is None else _day(content)
+    said = _said(history).get(event_id)
+    return None if said is None or said.content is None else _day(said.content)
 
 
 _NEW = UUID(int=0)
 
 
-def _said(history: History) -> dict[UUID, Any]:
+def _said(history: History) -> dict[UUID, Said]:
     """What each record says now: its own event, a later replacement, or None when it is voided.
 
     What amends a record comes after it, so one pass from the end knows it all, and no loop can hold it up.
     """
-    said: dict[UUID, Any] = {}
-    amended: dict[UUID, Any] = {}
+    said: dict[UUID, Said] = {}
+    amended: dict[UUID, Said] = {}
     for event_id, event in reversed(history):
-        content = amended.get(event_id, event)
+        content, by = amended.get(event_id) or Said(event, event_id)
         if isinstance(event, Correction) and content is not None and content is not event:
             content = replace(event, replacement=content)
-        said[event_id] = content
+        said[event_id] = Said(content, by)
         match content:
             case Void(voids=target):
-                amended.setdefault(target, None)
+                amended.setdefault(target, Said(None, by))
             case Correction(corrects=target):
-                amended.setdefault(target, content.replacement)
+                amended.setdefault(target, Said(content.replacement, by))
     return said
 
 

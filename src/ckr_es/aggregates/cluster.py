@@ -13,6 +13,8 @@ from ckr_es.rules.values import Agreement, Code, Document, FunctionCode, Inn, Te
 
 
 class Proposed(Fact, frozen=True, kw_only=True, tag="cluster.proposed"):
+    """A cluster was proposed under its code, which stays its name for programs."""
+
     code: Code
     title: Text
     production: bool
@@ -25,6 +27,8 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="cluster.proposed"):
 
 
 class Formed(Fact, frozen=True, kw_only=True, tag="cluster.formed"):
+    """The firms have agreed to be a cluster; it counts from `formed_on`."""
+
     formed_on: date
     agreement: Agreement
 
@@ -34,6 +38,8 @@ class Formed(Fact, frozen=True, kw_only=True, tag="cluster.formed"):
 
 
 class Retitled(Fact, frozen=True, kw_only=True, tag="cluster.retitled"):
+    """The cluster has another title from that day on."""
+
     title: Text
     retitled_on: date
 
@@ -43,6 +49,8 @@ class Retitled(Fact, frozen=True, kw_only=True, tag="cluster.retitled"):
 
 
 class ProgrammeApproved(Fact, frozen=True, kw_only=True, tag="cluster.programme-approved"):
+    """A strategy or programme of the cluster was approved (concept, function б)."""
+
     title: Text
     approved_on: date
     function: FunctionCode
@@ -54,6 +62,8 @@ class ProgrammeApproved(Fact, frozen=True, kw_only=True, tag="cluster.programme-
 
 
 class PotentialAssessed(Fact, frozen=True, kw_only=True, tag="cluster.potential-assessed"):
+    """The potential of the cluster was assessed (concept, functions а and д)."""
+
     title: Text
     assessed_on: date
     function: FunctionCode
@@ -65,6 +75,8 @@ class PotentialAssessed(Fact, frozen=True, kw_only=True, tag="cluster.potential-
 
 
 class BrandRegistered(Fact, frozen=True, kw_only=True, tag="cluster.brand-registered"):
+    """A brand of the cluster was registered (concept, function з)."""
+
     title: Text
     registered_on: date
     function: FunctionCode
@@ -76,6 +88,8 @@ class BrandRegistered(Fact, frozen=True, kw_only=True, tag="cluster.brand-regist
 
 
 class ProjectLaunched(Fact, frozen=True, kw_only=True, tag="cluster.project-launched"):
+    """A joint or investment project of the cluster has begun (concept, functions г, ж, и, к)."""
+
     title: Text
     launched_on: date
     function: FunctionCode
@@ -100,6 +114,8 @@ class ProjectFinished(Fact, frozen=True, kw_only=True, tag="cluster.project-fini
 
 
 class EquipmentApproved(Fact, frozen=True, kw_only=True, tag="cluster.equipment-approved"):
+    """Shared equipment for the cluster was approved (concept, function в)."""
+
     title: Text
     approved_on: date
     function: FunctionCode
@@ -111,6 +127,8 @@ class EquipmentApproved(Fact, frozen=True, kw_only=True, tag="cluster.equipment-
 
 
 class ActivityHeld(Fact, frozen=True, kw_only=True, tag="cluster.activity-held"):
+    """Something else the centre does for a cluster was held; `function` says what it was for."""
+
     title: Text
     held_on: date
     function: FunctionCode
@@ -122,6 +140,8 @@ class ActivityHeld(Fact, frozen=True, kw_only=True, tag="cluster.activity-held")
 
 
 class Reorganised(Fact, frozen=True, kw_only=True, tag="cluster.reorganised"):
+    """The cluster became a legal entity of its own; `legal_inn` where it has one."""
+
     into: Literal["association"]
     reorganised_on: date
     legal_inn: Inn | None = None
@@ -132,6 +152,8 @@ class Reorganised(Fact, frozen=True, kw_only=True, tag="cluster.reorganised"):
 
 
 class Dissolved(Fact, frozen=True, kw_only=True, tag="cluster.dissolved"):
+    """The cluster is no more; it does not count on `dissolved_on`."""
+
     dissolved_on: date
     reason: Text
 

@@ -25,11 +25,11 @@ class Void(Fact, frozen=True, kw_only=True):
 
 
 class Correction(Fact, frozen=True, kw_only=True):
-    """The record `corrects` is an error of ours; `replacement` is what happened (each aggregate narrows its type)."""
+    """The record `corrects` is an error of ours; `replacement` is what happened."""
 
     corrects: UUID
     reason: Text
-    replacement: Any
+    replacement: Any  # each aggregate narrows its type
 
 
 class Entry(NamedTuple):

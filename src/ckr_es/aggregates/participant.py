@@ -126,6 +126,8 @@ class EvidenceFiled(Fact, frozen=True, kw_only=True, tag="participant.evidence-f
 
 
 class JoinedCluster(Fact, frozen=True, kw_only=True, tag="participant.joined-cluster"):
+    """A member of the cluster from `joined_on`."""
+
     cluster: Code
     joined_on: date
     agreement: Agreement | None = None

@@ -45,6 +45,8 @@ class Closed(Fact, frozen=True, kw_only=True, tag="period.closed"):
 
 
 class Reopened(Fact, frozen=True, kw_only=True, tag="period.reopened"):
+    """A second person opened the closed `version`; the next closing is another one."""
+
     label: str
     version: int
     reopened_on: date

@@ -24,6 +24,8 @@ COMPONENTS_OF_A_COMPLEX = 2
 
 
 class Opened(Fact, frozen=True, kw_only=True, tag="service-case.opened"):
+    """An application for a service; `source` and `external_id` name it in the system that it came from."""
+
     participant_id: UUID
     cluster: Code
     complex: bool
@@ -69,6 +71,8 @@ class Override(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class EligibilityDecided(Fact, frozen=True, kw_only=True, tag="service-case.eligibility-decided"):
+    """The decision under `rule_set`, with all that it rests on: verdicts, overrides, earlier support."""
+
     decision: Literal["eligible", "refused"]
     decided_on: date
     rule_set: str
@@ -82,6 +86,8 @@ class EligibilityDecided(Fact, frozen=True, kw_only=True, tag="service-case.elig
 
 
 class ComponentAdded(Fact, frozen=True, kw_only=True, tag="service-case.component-added"):
+    """A service that the case is for, what it costs and what of that the participant pays."""
+
     component_no: int
     service: ServiceCode
     added_on: date
@@ -97,6 +103,8 @@ class ComponentAdded(Fact, frozen=True, kw_only=True, tag="service-case.componen
 
 
 class AgreementSigned(Fact, frozen=True, kw_only=True, tag="service-case.agreement-signed"):
+    """The agreement with the participant on the services of the case."""
+
     number: Number
     signed_on: date
 
@@ -124,6 +132,8 @@ class ServiceAccepted(Fact, frozen=True, kw_only=True, tag="service-case.service
 
 
 class Completed(Fact, frozen=True, kw_only=True, tag="service-case.completed"):
+    """Every mandatory component of a complex case is accepted."""
+
     participant_id: UUID
     cluster: Code
     completed_on: date
@@ -134,6 +144,8 @@ class Completed(Fact, frozen=True, kw_only=True, tag="service-case.completed"):
 
 
 class Cancelled(Fact, frozen=True, kw_only=True, tag="service-case.cancelled"):
+    """The case ends without its services."""
+
     cancelled_on: date
     reason: Text
 

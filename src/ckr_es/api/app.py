@@ -39,6 +39,7 @@ from ckr_es.api.registry import PATHS, RegistryController
 from ckr_es.api.reports import ReportController
 from ckr_es.api.roadmap import RoadmapController
 from ckr_es.api.rule_sets import KpiSetController, RuleSetController
+from ckr_es.api.schema import SchemaController
 from ckr_es.api.scoring import ScoringController
 from ckr_es.api.spool import Spool
 from ckr_es.application import ServiceTracking
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     KpiController,
                     EventController,
                     LedgerController,
+                    SchemaController,
                     RegistryController,
                     LookupController,
                     ImportController,

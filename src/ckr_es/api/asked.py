@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Generator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
@@ -112,9 +112,9 @@ def _version(if_match: str | None) -> int | None:
     return int(text)
 
 
-def _correlation(given: str | None) -> UUID:
+def _correlation(given: str | None) -> UUID | None:
     try:
-        return UUID(given) if given else uuid4()
+        return UUID(given) if given else None
     except ValueError as error:
         raise BadRequest("correlation-id-invalid", "X-Correlation-Id должен быть UUID") from error
 

@@ -1,18 +1,18 @@
-"""The log itself: filtered, one event with its causes and consequences, or streamed as NDJSON."""
+"""The log itself: filtered, one event with all that hangs together with it, or streamed as NDJSON."""
 
 from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, get
-from litestar.di import NamedDependency
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from ckr_es.api.asked import instant
+from ckr_es.api.asked import When, instant, known
 from ckr_es.api.auth import READ, roles
-from ckr_es.api.moments import Limit
+from ckr_es.api.moments import Cursor, Limit
 from ckr_es.api.reads import Reader
 
 Reading = NamedDependency[Reader]
@@ -38,6 +38,7 @@ class EventController(Controller):
         type: OptionalText = None,
         actor: OptionalText = None,
         correlation_id: OptionalId = None,
+        causation_id: OptionalId = None,
         effective_from: OptionalDay = None,
         effective_to: OptionalDay = None,
         recorded_from: OptionalText = None,
@@ -54,16 +55,32 @@ class EventController(Controller):
             type=type,
             actor=actor,
             correlation_id=correlation_id,
+            causation_id=causation_id,
             effective_from=effective_from,
             effective_to=effective_to,
             recorded_from=instant(recorded_from, "recorded_from"),
             recorded_to=instant(recorded_to, "recorded_to"),
         )
 
-    @get("/events/{event_id:uuid}", sync_to_thread=True, **roles(READ, whole_centre=True))
-    def show(self, event_id: FromPath[UUID], reading: Reading) -> dict[str, Any]:
-        """One event, what caused it, what it caused, and what corrects it."""
-        return reading.event(event_id)
+    @get(
+        "/events/{event_id:uuid}",
+        sync_to_thread=True,
+        dependencies={"when": Provide(known, sync_to_thread=False)},
+        **roles(READ, whole_centre=True),
+    )
+    def show(
+        self,
+        event_id: FromPath[UUID],
+        when: When,
+        reading: Reading,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Response[Any]:
+        """One event: causes and effects, corrections, the decision it rests on, its KPI lines and reports.
+
+        `limit` and `cursor` page the KPI lines; what `correlated` leaves out, /events lists by `correlation_id`.
+        """
+        return reading.event(event_id, when, limit, cursor)
 
     @get("/events.ndjson", sync_to_thread=False, **roles(READ, whole_centre=True))
     def export(

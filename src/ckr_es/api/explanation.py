@@ -1,4 +1,4 @@
-"""Eligibility as people read it: per condition the verdict, its data, the text of the rule, who may override."""
+"""What the API explains: eligibility, per condition with rule, data and who may override; and an event's trace."""
 
 from datetime import date
 from typing import Any
@@ -7,6 +7,8 @@ import msgspec
 
 from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
+from ckr_es.api.moments import encoded
+from ckr_es.audit.trace import Trace
 from ckr_es.commands import assess, notes
 from ckr_es.rules import Refused
 from ckr_es.rules.decision import overridable_by
@@ -26,18 +28,30 @@ def explained(state: ServiceCase, who: Participant, decided_on: date) -> dict[st
         "decision_possible": obstacle is None and all(check.verdict == "pass" for check in checks),
         "obstacle": obstacle,
         "decision": state.decided and state.decided.decision,
-        "rule_set": {"id": rules.id, "valid_from": rules.valid_from, "citation": rules.citation},
+        "rule_set": rules.told(),
         "checks": [
             {
                 **msgspec.structs.asdict(check),
-                "title": worded[check.condition].title,
-                "rule": worded[check.condition].text,
-                "citation": worded[check.condition].citation,
+                **worded[check.condition].told(),
                 "overridable_by": overridable_by(check.condition, check.verdict),
             }
             for check in checks
         ],
         "notes": [{"event_id": None, **msgspec.to_builtins(note)} for note in notes(state, who, decided_on)],
+    }
+
+
+def told(trace: Trace) -> dict[str, Any]:
+    """A trace as GET /events/{id} answers it: its long lists with a way to go on, and where the ledger proves it."""
+    body = msgspec.structs.asdict(trace)
+    correlated, more = body.pop("correlated"), body.pop("more_correlated")
+    after = body.pop("more_lines")
+    following = f"/api/v1/events?correlation_id={trace.correlation_id}" if more else None
+    return {
+        **body,
+        "inclusion": f"/api/v1/ledger/inclusion?position={trace.position}",
+        "correlated": {"items": correlated, "next": following},
+        "kpi_lines": {"items": trace.kpi_lines, "next_cursor": encoded(after) if after else None},
     }
 
 

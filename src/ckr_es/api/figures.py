@@ -10,7 +10,7 @@ from litestar import Response
 from ckr_es.aggregates import reporting_period
 from ckr_es.aggregates.roadmap import MeasureReported, Row, Status
 from ckr_es.api.asked import Travel, instant
-from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged
+from ckr_es.api.moments import FIGURES, Moment, decoded, encoded, moment_of, paged, plain_numbers
 from ckr_es.application import ServiceTracking, Streams, stream_id
 from ckr_es.commands import Snapshot
 from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads, ledger
@@ -35,7 +35,7 @@ class Figures:
         moment = self._moment(when)
         with self._pool.connection() as conn:
             table = kpi_reads.table(conn, moment.as_of, moment.position, cluster)
-        return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": table.rows})
+        return plain_numbers({"meta": moment.meta(table.kpi_set, table.policy), "rows": table.rows})
 
     def snapshot(self, as_of: date, position: int) -> Snapshot:
         """The table and the root as a closing pins them."""
@@ -43,7 +43,7 @@ class Figures:
             await_position(conn, ["kpi", "ledger"], position)
             table = kpi_reads.table(conn, as_of, position)
             root = ledger.root(conn, position)
-        rows = msgspec.json.decode(_ENCODER.encode(table.rows), type=tuple[dict[str, Any], ...])
+        rows = msgspec.json.decode(FIGURES.encode(table.rows), type=tuple[dict[str, Any], ...])
         return Snapshot(
             known_position=position,
             kpi_set=table.kpi_set,
@@ -57,7 +57,7 @@ class Figures:
         with self._pool.connection() as conn:
             table, forecasts = kpi_reads.outlook(conn, moment.as_of, moment.position, cluster)
         rows = [row | msgspec.structs.asdict(f) for row, f in zip(table.rows, forecasts, strict=True)]
-        return _figures({"meta": moment.meta(table.kpi_set, table.policy), "rows": rows})
+        return plain_numbers({"meta": moment.meta(table.kpi_set, table.policy), "rows": rows})
 
     def evidence(
         self, kpi: str, when: Travel, about: kpi_evidence.About, limit: int, cursor: str | None
@@ -68,7 +68,7 @@ class Figures:
             counted = kpi_reads.counted(conn, moment.as_of, moment.position)
             found = kpi_evidence.evidence(conn, kpi, moment.as_of, moment.position, after, limit + 1, about)
         page = paged(found, limit, lambda last: last.position)
-        return _figures({"meta": moment.meta(*counted), "kpi": kpi, "counted": True, **page})
+        return plain_numbers({"meta": moment.meta(*counted), "kpi": kpi, "counted": True, **page})
 
     def uncounted(
         self, kpi: str, when: Travel, about: kpi_evidence.About, limit: int, cursor: str | None
@@ -81,7 +81,7 @@ class Figures:
                 conn, kpi, moment.as_of, moment.position, after, limit, about, kpi_set=kpi_set, policy=policy
             )
         page = {"items": found, "next_cursor": encoded(following) if following else None}
-        return _figures({"meta": moment.meta(kpi_set, policy), "kpi": kpi, "counted": False, **page})
+        return plain_numbers({"meta": moment.meta(kpi_set, policy), "kpi": kpi, "counted": False, **page})
 
     def diff(
         self,
@@ -97,7 +97,7 @@ class Figures:
         with self._pool.connection() as conn:
             found = kpi_changes.diff(conn, start.as_of, start.position, end.as_of, end.position, cluster)
         sides = {"meta": start.meta(*found.before), "to": end.meta(*found.after)}
-        return _figures({**sides, "rows": found.rows})
+        return plain_numbers({**sides, "rows": found.rows})
 
     def series(
         self,
@@ -112,7 +112,7 @@ class Figures:
         with self._pool.connection() as conn:
             counted = kpi_reads.counted(conn, end, moment.position)
             points = kpi_reads.series(conn, kpi, start, end, step, moment.position, cluster)
-        return _figures({"meta": moment.meta(*counted), "kpi": kpi, "step": step, "points": points})
+        return plain_numbers({"meta": moment.meta(*counted), "kpi": kpi, "step": step, "points": points})
 
     def periods(self, when: Travel) -> dict[str, Any]:
         moment = moment_of(self._pool, self._tracking, when)
@@ -137,7 +137,7 @@ class Figures:
             found = kpi_changes.diff(
                 conn, submitted.as_of, submitted.known_position, submitted.as_of, moment.position
             )
-        return _figures(
+        return plain_numbers(
             {
                 "meta": moment.meta(submitted.kpi_set, submitted.policy),
                 "label": label,
@@ -197,14 +197,6 @@ class Figures:
 
     def _moment(self, when: Travel) -> Moment:
         return moment_of(self._pool, self._tracking, when, "kpi")
-
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-
-def _figures(body: dict[str, Any]) -> Response[Any]:
-    """Figures are exact decimals inside and plain JSON numbers outside."""
-    return Response(_ENCODER.encode(body), media_type="application/json")
 
 
 def _period(streams: Streams, label: str) -> reporting_period.ReportingPeriod:

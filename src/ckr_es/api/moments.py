@@ -3,9 +3,10 @@
 import base64
 import binascii
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
+from litestar import Response
 from litestar.params import QueryParameter
 from msgspec import Struct
 
@@ -71,3 +72,11 @@ def decoded(cursor: str, type_: Any) -> Any:
     except (ValueError, binascii.Error, msgspec.DecodeError, msgspec.ValidationError) as error:
         detail = "Недействительный курсор: берите next_cursor из прошлого ответа"
         raise Invalid("cursor-invalid", detail, [Problem("/cursor", "cursor-invalid", detail)]) from error
+
+
+FIGURES: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+def plain_numbers(body: dict[str, Any]) -> Response[Any]:
+    """Figures are exact decimals inside and plain JSON numbers outside."""
+    return Response(FIGURES.encode(body), media_type="application/json")

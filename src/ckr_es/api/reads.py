@@ -15,13 +15,15 @@ from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
 from ckr_es.api.asked import Travel
-from ckr_es.api.explanation import explained
-from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged
+from ckr_es.api.explanation import explained, told
+from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged, plain_numbers
 from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups
+from ckr_es.audit.trace import trace
 from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import timeline
+from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.rules import Unknown
 from ckr_es.rules.values import Code
@@ -51,12 +53,12 @@ class Reader:
             found = log.events(conn, after, limit + 1, filters)
         return paged(found, limit, lambda last: last["position"])
 
-    def event(self, event_id: UUID) -> dict[str, Any]:
+    def event(self, event_id: UUID, when: Travel, limit: int, cursor: str | None) -> Response[Any]:
+        moment = self._moment(when, "kpi")
+        after = decoded(cursor, LineKey) if cursor else None
         with self._pool.connection() as conn:
-            found = log.event(conn, event_id)
-        if found is None:
-            raise Unknown("not-found", "Такой записи нет")
-        return found
+            found = trace(conn, event_id, moment.position, after, limit)
+        return plain_numbers({"meta": moment.meta(), **told(found)})
 
     def export(self, after: int) -> Iterator[bytes]:
         upto = self._tracking.recorder.head()

@@ -129,27 +129,29 @@ def _differences(made: _Decision, histories: dict[UUID, list[Entry]]) -> Iterato
 
 def _from_inputs(made: _Decision, rules: RuleSet) -> Iterator[Difference]:
     for check in made.event.checks:
-        again = _again(_judged, check.condition, check.inputs, rules)
+        again = verdict_again(check.condition, check.inputs, rules)
         if again != check.verdict:
             yield _difference(made, check.condition, "verdict", check.verdict, again)
     for note in made.event.notes:
-        again = _again(_weighed, note.code, note.inputs)
+        again = note_again(note.code, note.inputs)
         if again != note.verdict:
             yield _difference(made, note.code, "note", note.verdict, again)
 
 
-def _judged(condition: Condition, inputs: dict[str, Any], rules: RuleSet) -> str:
-    return judge(condition, inputs, rules).verdict
+def verdict_again(condition: Condition, inputs: dict[str, Any], rules: RuleSet) -> str:
+    """The verdict that the recorded inputs give under the rule set, or why they give none."""
+    return _again(lambda: judge(condition, inputs, rules).verdict)
 
 
-def _weighed(code: NoteCode, inputs: dict[str, Any]) -> str:
-    return weigh(code, inputs)[0]
+def note_again(code: NoteCode, inputs: dict[str, Any]) -> str:
+    """As `verdict_again`, of earlier support."""
+    return _again(lambda: weigh(code, inputs)[0])
 
 
-def _again(verdict: Callable[..., str], *recorded: Any) -> str:
+def _again(verdict: Callable[[], str]) -> str:
     """Inputs that lack what the rule reads give no verdict at all."""
     try:
-        return verdict(*recorded)
+        return verdict()
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         return f"{type(error).__name__}: {error}"
 

@@ -4,12 +4,27 @@ import sys
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from ckr_es.cli.figures import following, moment, side
+from ckr_es.cli.figures import as_api, following, meta, moment, side
 from ckr_es.cli.ledger import notary_folder
 from ckr_es.cli.terminal import as_json, existing_database, help_option, number, progress, put_json, table
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+def _event(_: click.Context, __: click.Parameter, text: str) -> "UUID | int":
+    from uuid import UUID
+
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise click.UsageError(f"ЗАПИСЬ: «{text}» — не event_id и не позиция журнала") from None
 
 
 @click.group(short_help="Для аудитора: журнал цел, решения заново, разница таблиц.")
@@ -179,6 +194,46 @@ def diff(
         before = side(conn, as_of, known_at, known_position, head)
         after = side(conn, to_as_of, to_known_at, to_known_position, head, before.as_of)
         changes.show(conn, before, after, head, as_json=as_json, events=True)
+
+
+@audit.command("trace", short_help="Почему запись есть и что из неё следует.")
+@click.argument("event", metavar="ЗАПИСЬ", callback=_event)
+@moment(day="")
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=100, help="Сколько строк показателей; обычно 100."
+)
+@click.option("--cursor", metavar="КУРСОР", help="С какого места продолжать строки показателей.")
+@as_json
+def trace(
+    event: "UUID | int",
+    known_at: datetime | None,
+    known_position: int | None,
+    limit: int,
+    cursor: str | None,
+    as_json: bool,
+) -> None:
+    """Запись журнала (её event_id или позиция): причины и следствия, исправления, решение, показатели, отчёты.
+
+    Отвечает так же, как GET /events/{event_id}: что её вызвало и что вызвала она, чем она исправлена и что действует
+    теперь, на чём основано решение, какие строки показателей она дала и в каких закрытых отчётах стоит.
+    """
+    from ckr_es.api.explanation import told
+    from ckr_es.api.moments import decoded
+    from ckr_es.audit import trace as tracing
+    from ckr_es.cli import tracing as shown
+    from ckr_es.projections.kpi_evidence import LineKey
+    from ckr_es.projections.log import head as head_of
+
+    after = decoded(cursor, LineKey) if cursor else None
+    with existing_database() as database, following(database) as conn:
+        head = head_of(conn)
+        asked = side(conn, None, known_at, known_position, head)
+        found = tracing.trace(conn, event, asked.position, after, limit)
+    answer = told(found)
+    if as_json:
+        put_json(as_api(meta(asked, head, None, None), **answer))
+    else:
+        shown.show(found, following=answer["kpi_lines"]["next_cursor"])
 
 
 WHAT = {

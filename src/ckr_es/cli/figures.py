@@ -32,7 +32,10 @@ def _instant(_: click.Context, option: click.Parameter, text: str | None) -> dat
 
 
 def moment(prefix: str = "", what: str = "", day: str = "сегодня") -> Callable[[F], F]:
-    """The options that say at which day and what is known; with a prefix, of the other side of a comparison."""
+    """The options that say at which day and what is known; with a prefix, of the other side of a comparison.
+
+    Without `day` nothing is asked of it.
+    """
     dashes, names = (f"{prefix}-" if prefix else ""), (f"{prefix}_" if prefix else "")
     options = (
         click.option(
@@ -59,7 +62,7 @@ def moment(prefix: str = "", what: str = "", day: str = "сегодня") -> Cal
     )
 
     def applied(command: F) -> F:
-        for option in reversed(options):
+        for option in reversed(options if day else options[1:]):
             command = option(command)
         return command
 

@@ -55,6 +55,7 @@ def table(
 ) -> None:
     """`right`: the names of columns of numbers, joined with spaces; `whole`: of those that are never cut."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     shown = Table(title=title or None, title_justify="left")
@@ -62,7 +63,7 @@ def table(
         justify: Literal["right", "left"] = "right" if name in right.split() else "left"
         shown.add_column(name, justify=justify, no_wrap=name in whole.split())
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(escape, row))
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(shown)
 

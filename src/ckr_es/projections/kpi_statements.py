@@ -3,10 +3,8 @@
 from psycopg.sql import SQL
 
 # For each side (a day and a position): the plan of its year as known there, and which lines each row sums.
-SIDES = SQL("""
-    with asked as (
-        select * from unnest(%(days)s::date[], %(positions)s::bigint[]) with ordinality a (as_of, position, side)
-    ), known as (
+MEASURES = SQL("""
+    known as (
         select a.*, p.kpi_set, p.values, p.policy, coalesce(p.rows, %(default)s::jsonb) as rows
         from asked a left join kpi.plan p
           on p.year = extract(year from a.as_of)::int
@@ -20,6 +18,11 @@ SIDES = SQL("""
         where %(kpi)s::text is null or r.key = %(kpi)s
     )
 """)
+SIDES = SQL("""
+    with asked as (
+        select * from unnest(%(days)s::date[], %(positions)s::bigint[]) with ordinality a (as_of, position, side)
+    ), {measures}
+""").format(measures=MEASURES)
 # The sum of the lines up to a day and a position: whole segments of the log out of the Fenwick tree (at most nine of
 # its nodes), the open rest of it line by line. A stock has few lines, and its years are not in one tree.
 FIGURES = SQL("""
@@ -219,6 +222,64 @@ SERIES = (
     from known k left join figure f on f.side = k.side order by k.side
 """)
     .format(sides=SIDES, figures=FIGURES)
+    .as_string()
+)
+# The lines that an event posted, and those about the fact that it is or amends. What a fact counts changes with the
+# records of its participant and with the lives of clusters only, so these positions are all there are.
+MOVED = SQL("""
+    moved as (
+        select l.* from (
+            select position from ckr.event
+            where participant_id = %(participant)s and position between %(since)s and %(position)s
+            union
+            select position from ckr.event
+            where type = any (%(clusters)s) and position between %(since)s and %(position)s
+        ) p join kpi.line l using (position)
+        where l.event_id = %(event)s or l.fact_id = %(fact)s
+    )
+""")
+LINES = (
+    SQL("""
+    with {moved}
+    select kpi, day, cluster, participant_id, case_id, n, position, event_id, fact_id
+    from moved
+    where (position, fact_id, kpi, day, coalesce(cluster, ''))
+        > (%(after)s::bigint, %(after_fact)s::uuid, %(after_kpi)s::text, %(after_day)s::date, %(after_cluster)s::text)
+    order by position, fact_id, kpi, day, coalesce(cluster, '') limit %(limit)s
+""")
+    .format(moved=MOVED)
+    .as_string()
+)
+# Each closing has two sides: its day as known when it pinned the table, and as known now.
+REPORTED = (
+    SQL("""
+    with closing as (
+        select event_id, position, body ->> 'label' as label, (body ->> 'version')::int as version,
+               (body ->> 'as_of')::date as as_of, (body ->> 'known_position')::bigint as known_position,
+               body ->> 'kpi_set' as kpi_set
+        from ckr.event where type = 'period.closed' and position <= %(position)s
+    ), asked as (
+        select as_of, known_position as position, position as side from closing
+        union all
+        select as_of, %(position)s, -position from closing
+    ), {measures}, {moved}, counted as materialized (
+        select m.side, m.row_kpi, sum(l.n) filter (where l.event_id = %(event)s) as own,
+               sum(l.n) filter (where l.fact_id = %(fact)s) as fact
+        from measure m join moved l
+          on l.kpi = m.kpi and l.day between m.since and m.as_of and l.position <= m.position
+        group by m.side, m.row_kpi
+    )
+    select c.label, c.version, c.event_id, c.position, c.as_of, c.known_position, c.kpi_set, t.row_kpi,
+           coalesce(t.own, 0)::bigint, coalesce(t.submitted, 0)::bigint, coalesce(t.now, 0)::bigint
+    from closing c cross join lateral (
+        select row_kpi, max(own) filter (where side < 0) as own, max(fact) filter (where side > 0) as submitted,
+               max(fact) filter (where side < 0) as now
+        from counted where abs(side) = c.position group by row_kpi
+    ) t
+    where t.own <> 0 or t.submitted <> 0 or t.now <> 0
+    order by c.position, t.row_kpi
+""")
+    .format(measures=MEASURES, moved=MOVED)
     .as_string()
 )
 POSITION_AT = """

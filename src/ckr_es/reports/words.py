@@ -1,4 +1,4 @@
-"""What codes are called in a report."""
+"""What codes are called where people read them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -20,21 +20,52 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "cluster.proposed": "Кластер предложен",
         "cluster.formed": "Кластер создан",
+        "cluster.retitled": "Кластер переименован",
+        "cluster.programme-approved": "Программа кластера утверждена",
+        "cluster.potential-assessed": "Потенциал кластера оценён",
+        "cluster.brand-registered": "Бренд зарегистрирован",
+        "cluster.project-launched": "Проект начат",
+        "cluster.project-finished": "Проект завершён",
+        "cluster.equipment-approved": "Оборудование согласовано",
+        "cluster.activity-held": "Мероприятие проведено",
+        "cluster.reorganised": "Кластер преобразован",
         "cluster.dissolved": "Кластер ликвидирован",
         "cluster.voided": "Запись о кластере отменена",
         "cluster.corrected": "Запись о кластере исправлена",
+        "participant.registered": "Участник зарегистрирован",
+        "participant.identity-changed": "Сведения об участнике изменены",
+        "participant.registry-checked": "Сведения реестра получены",
+        "participant.support-checked": "Сведения о прежней поддержке получены",
+        "participant.evidence-filed": "Документ приобщён",
         "participant.joined-cluster": "Участник вступил в кластер",
         "participant.left-cluster": "Участник вышел из кластера",
         "participant.jobs-reported": "Отчёт о рабочих местах",
         "participant.sales-reported": "Отчёт о продажах",
         "participant.product-launched": "Новый продукт выведен на рынок",
+        "participant.followed-up": "Участник опрошен после услуги",
+        "participant.identity-erased": "Персональные данные удалены",
         "participant.voided": "Запись об участнике отменена",
         "participant.corrected": "Запись об участнике исправлена",
+        "service-case.opened": "Заявка принята",
+        "service-case.scored": "Скоринг проведён",
+        "service-case.eligibility-decided": "Решение о соответствии условиям",
         "service-case.component-added": "Компонент добавлен",
+        "service-case.agreement-signed": "Договор подписан",
         "service-case.service-accepted": "Услуга принята по акту",
         "service-case.completed": "Комплексная услуга завершена",
+        "service-case.cancelled": "Дело прекращено",
+        "service-case.support-reported": "Передано в реестр получателей поддержки",
         "service-case.voided": "Запись по делу отменена",
         "service-case.corrected": "Запись по делу исправлена",
+        "plan.set": "План года установлен",
+        "plan.funding-set": "Лимиты финансирования установлены",
+        "plan.voided": "Запись о плане отменена",
+        "plan.corrected": "Запись о плане исправлена",
+        "period.closed": "Период закрыт",
+        "period.reopened": "Период открыт снова",
+        "roadmap.measure-reported": "Отчёт о мероприятии дорожной карты",
+        "roadmap.voided": "Отчёт о мероприятии отменён",
+        "roadmap.corrected": "Отчёт о мероприятии исправлен",
     }
 )
 CHANGES: Final[Mapping[ChangeKind, str]] = MappingProxyType(
@@ -58,3 +89,25 @@ MARKS: Final[Mapping[Status, str]] = MappingProxyType(
         "upcoming": "срок не наступил",
     }
 )
+MEASURES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "clusters": "кластеры",
+        "clusters_production": "из них производственные",
+        "service_plain": "отдельные услуги",
+        "service_component": "услуги в составе комплексных",
+        "complex_services": "комплексные услуги",
+        "supported_smes": "получатели услуг",
+        "jobs_declared": "рабочие места (заявлено)",
+        "jobs_growth": "рабочие места (прирост)",
+        "headcount": "численность",
+        "sales": "продажи, коп.",
+        "new_products": "новые продукты",
+        "new_products_russian": "на российском рынке",
+        "new_products_foreign": "на зарубежных рынках",
+        "paid_services": "оплачено участниками, коп.",
+    }
+)
+VERDICTS: Final[Mapping[str, str]] = MappingProxyType(
+    {"pass": "да", "fail": "нет", "review": "решает человек", "not_checked": "не проверено"}
+)
+DECISIONS: Final[Mapping[str, str]] = MappingProxyType({"eligible": "соответствует", "refused": "отказано"})

@@ -29,6 +29,10 @@ class ConditionRule(Struct, frozen=True, forbid_unknown_fields=True):
     citation: str
     valid_from: date
 
+    def told(self) -> dict[str, str]:
+        """The words that stand beside a verdict."""
+        return {"title": self.title, "rule": self.text, "citation": self.citation}
+
 
 class RuleSet(Struct, frozen=True, forbid_unknown_fields=True):
     """`region` is where a firm must be registered; a register's answer holds `registry_valid_for_days` days."""
@@ -38,6 +42,10 @@ class RuleSet(Struct, frozen=True, forbid_unknown_fields=True):
     citation: str
     region: str
     registry_valid_for_days: int
+
+    def told(self) -> dict[str, str | date]:
+        """How a decision names the set that it was made under."""
+        return {"id": self.id, "valid_from": self.valid_from, "citation": self.citation}
 
 
 class _Data(Struct, frozen=True, forbid_unknown_fields=True):

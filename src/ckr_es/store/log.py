@@ -1,4 +1,4 @@
-"""The log for those who examine it: filtered, one event with its causes, or streamed whole."""
+"""The log for those who examine it: filtered, or streamed whole."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -20,26 +20,15 @@ where position > %(after)s
   and (%(case_id)s::uuid is null or stream_id = %(case_id)s or body ->> 'case_id' = %(case_id)s::text)
   and (%(type)s::text is null or type = %(type)s)
   and (%(actor)s::text is null or actor = %(actor)s)
-  and (%(correlation_id)s::uuid is null or correlation_id = %(correlation_id)s)
+  and (%(correlation_id)s::uuid is null or (correlation_id = %(correlation_id)s and correlation_id <> event_id)
+       or (event_id = %(correlation_id)s and correlation_id = event_id))
+  and (%(causation_id)s::uuid is null or causation_id = %(causation_id)s)
   and (%(effective_from)s::date is null or effective_on >= %(effective_from)s)
   and (%(effective_to)s::date is null or effective_on <= %(effective_to)s)
   and (%(recorded_from)s::timestamptz is null or recorded_at >= %(recorded_from)s)
   and (%(recorded_to)s::timestamptz is null or recorded_at <= %(recorded_to)s)
 order by position
 limit %(limit)s
-"""
-
-ONE = """
-select e.position, e.event_id, e.stream_id, e.stream_version, e.type, e.effective_on, e.recorded_at, e.actor, e.role,
-       e.correlation_id, e.causation_id, e.participant_id, e.command_key, e.body, encode(e.leaf, 'hex') as leaf,
-       array(select c.event_id from ckr.event c where c.causation_id = e.event_id order by c.position) as caused,
-       array(select c.event_id from ckr.event c where c.command_key = e.command_key and c.event_id <> e.event_id
-             order by c.position) as same_command,
-       array(select c.event_id from ckr.event c where c.body ->> 'voids' = e.event_id::text
-             order by c.position) as voided_by,
-       array(select c.event_id from ckr.event c where c.body ->> 'corrects' = e.event_id::text
-             order by c.position) as corrected_by
-from ckr.event e where e.event_id = %s
 """
 
 EXPORT = """
@@ -63,6 +52,7 @@ class Filters(Struct, frozen=True, kw_only=True):
     type: str | None = None
     actor: str | None = None
     correlation_id: UUID | None = None
+    causation_id: UUID | None = None
     effective_from: date | None = None
     effective_to: date | None = None
     recorded_from: datetime | None = None
@@ -74,12 +64,6 @@ def events(conn: Connection[Any], after: int, limit: int, filters: Filters) -> l
     given = {"after": after, "limit": limit, **msgspec.structs.asdict(filters)}
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(EVENTS, given).fetchall()
-
-
-def event(conn: Connection[Any], event_id: UUID) -> dict[str, Any] | None:
-    """One event with what caused it, what it caused, and what corrects it."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(ONE, (event_id,)).fetchone()
 
 
 def export_page(conn: Connection[Any], after: int) -> Iterator[tuple[int, bytes]]:
