@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from random import uniform
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, TypeVar, cast
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -18,6 +18,7 @@ from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
 from ckr_es.aggregates.service_case import Opened
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import periods_of
+from ckr_es.store import aside
 from ckr_es.store.database import Database
 from ckr_es.store.door import Command, Guard, Identity, Outcome
 from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow
@@ -206,7 +207,7 @@ class ServiceTracking(Application[UUID]):
                 case "conflict":
                     if monotonic() > give_up:
                         raise Overloaded("the streams kept changing")
-                    sleep(uniform(0, 0.01))  # noqa: S311 - spreads those who collided, hides nothing
+                    aside.sleep(uniform(0, 0.01))  # noqa: S311 - spreads those who collided, hides nothing
                 case "reused":
                     raise KeyReused
                 case "known":

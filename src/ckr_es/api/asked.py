@@ -176,9 +176,9 @@ def _wrong(name: str, code: str, detail: str) -> Invalid:
     return Invalid(code, detail, [Problem(f"/{name}", code, detail)])
 
 
-async def refuse_unknown_query(connection: Connection, _: BaseRouteHandler) -> None:
+def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """A misspelt filter must not silently answer another question."""
-    known = connection.app.state.query_names[connection.route_handler.handler_id]
+    known = connection.app.state.query_names[handler.handler_id]
     problems = [
         Problem(f"/{name}", "unknown-query", f"Неизвестный параметр «{name}»")
         for name in connection.query_params
@@ -194,7 +194,7 @@ async def refuse_unknown_query(connection: Connection, _: BaseRouteHandler) -> N
         raise Invalid(problems[0].code, problems[0].detail, problems)
 
 
-async def refuse_other_media(connection: Connection, handler: BaseRouteHandler) -> None:
+def refuse_other_media(connection: Connection, handler: BaseRouteHandler) -> None:
     """A body said to be a form or a text is not read as JSON; one of no said type is."""
     said = connection.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if handler.parsed_data_field is not None and said != JSON and not said.endswith("+json"):
