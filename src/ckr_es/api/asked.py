@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ckr_es.api.auth import Caller, Connection
 from ckr_es.api.problems import BadRequest
-from ckr_es.application import Answer, Receipt
+from ckr_es.application import Answer, Receipt, ServiceTracking
 from ckr_es.application import Request as CommandRequest
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.calendar import today
@@ -71,11 +71,16 @@ def _json(raw: bytes) -> Any:
 
 async def command_request(
     request: AnyRequest,
+    tracking: NamedDependency[ServiceTracking],
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", required=False)] = None,
     if_match: Annotated[str | None, HeaderParameter(name="If-Match", required=False)] = None,
     correlation_id: Annotated[str | None, HeaderParameter(name="X-Correlation-Id", required=False)] = None,
 ) -> CommandRequest:
-    """What the command is, whoever asks again: method, path and body."""
+    """What the command is, whoever asks again: method, path and body.
+
+    It names `tracking`, which every command needs: for dependencies that know nothing of each other Litestar opens a
+    task group, and that costs as much as a decision.
+    """
     key = command_key(request, idempotency_key)
     body = msgspec.json.encode(_json(await request.body() or b"{}"), order="sorted")
     said = b"\n".join((request.method.encode(), request.scope["path"].encode(), body))
