@@ -2,19 +2,20 @@
 
 from typing import Any
 
-from litestar import Litestar, post
+from litestar import HttpMethod, Litestar
+from litestar.handlers import HTTPRouteHandler
 
 from ckr_es.store import aside
 
 
-class record(post):  # noqa: N801 - it stands beside Litestar's own decorators
+class record(HTTPRouteHandler):  # noqa: N801 - it stands beside Litestar's own decorators
     """A POST that needs no thread: all it waits for is what the write side loads and records.
 
     Hundreds may wait at a time, and so are loaded and recorded together.
     """
 
     def __init__(self, path: str, **given: Any) -> None:
-        super().__init__(path, sync_to_thread=False, **given)
+        super().__init__(path, http_method=HttpMethod.POST, sync_to_thread=False, **given)
 
     def on_registration(self, app: Litestar) -> None:
         super().on_registration(app)

@@ -21,7 +21,7 @@ class _Aside(greenlet):  # type: ignore[misc]  # it has no types
     """Code that `run` has begun."""
 
 
-async def run(code: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run(code: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """What `code` returns or raises. It may `wait`; other waiting of its own would stop the loop."""
     running = _Aside(code)
     said: Any = running.switch(*args, **kwargs)
