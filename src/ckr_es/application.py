@@ -6,7 +6,7 @@ from functools import lru_cache
 from random import uniform
 from time import monotonic
 from typing import Any, TypeVar, cast
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 from eventsourcing.application import Application
@@ -21,7 +21,7 @@ from ckr_es.rules.calendar import periods_of
 from ckr_es.store import aside
 from ckr_es.store.database import Database
 from ckr_es.store.door import Command, Guard, Identity, Outcome
-from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow
+from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow, fresh_id
 from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
 from ckr_es.store.writer import Overloaded
 
@@ -51,7 +51,7 @@ class Request(Struct, frozen=True, kw_only=True):
     today: date
     cluster: str | None = None
     if_match: int | None = None
-    new_id: UUID = field(default_factory=uuid4)
+    new_id: UUID = field(default_factory=fresh_id)
 
 
 class ReceiptEvent(Struct, frozen=True):
@@ -260,7 +260,7 @@ class ServiceTracking(Application[UUID]):
         version = streams.version(id)
         if refusal is not None:
             facts = ()
-        event_ids = [uuid4() for _ in facts]
+        event_ids = [fresh_id() for _ in facts]
         proposed = [
             Proposed(
                 originator_id=id,

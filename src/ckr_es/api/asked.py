@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Generator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
@@ -23,6 +23,7 @@ from ckr_es.application import Request as CommandRequest
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.calendar import today
 from ckr_es.rules.validation import parse
+from ckr_es.store.envelope import fresh_id
 
 AnyRequest = Request[Any, Any, Any]
 JSON = "application/json"
@@ -71,7 +72,7 @@ def _json(raw: bytes) -> Any:
 
 async def command_request(
     request: AnyRequest,
-    tracking: NamedDependency[ServiceTracking],
+    tracking: NamedDependency[ServiceTracking],  # noqa: ARG001 - see below
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", required=False)] = None,
     if_match: Annotated[str | None, HeaderParameter(name="If-Match", required=False)] = None,
     correlation_id: Annotated[str | None, HeaderParameter(name="X-Correlation-Id", required=False)] = None,
@@ -119,7 +120,7 @@ def _version(if_match: str | None) -> int | None:
 
 def _correlation(given: str | None) -> UUID:
     try:
-        return UUID(given) if given else uuid4()
+        return UUID(given) if given else fresh_id()
     except ValueError as error:
         raise BadRequest("correlation-id-invalid", "X-Correlation-Id должен быть UUID") from error
 
