@@ -113,9 +113,12 @@ class Streams:
     def __init__(self, recorded: Mapping[UUID, Sequence[Recorded]], head: int) -> None:
         self.recorded = recorded
         self.head = head
+        self._histories: dict[UUID, Sequence[Entry]] = {}
 
-    def history(self, id: UUID) -> list[Entry]:
-        return [Entry(r.event_id, r.event) for r in self.recorded.get(id, ())]
+    def history(self, id: UUID) -> Sequence[Entry]:
+        if (known := self._histories.get(id)) is None:
+            known = self._histories[id] = tuple(Entry(r.event_id, r.event) for r in self.recorded.get(id, ()))
+        return known
 
     def version(self, id: UUID) -> int:
         rows = self.recorded.get(id)

@@ -184,12 +184,14 @@ def _wrong(name: str, code: str, detail: str) -> Invalid:
 
 def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """A misspelt filter must not silently answer another question."""
-    known = connection.app.state.query_names[handler.handler_id]
-    problems = [
-        Problem(f"/{name}", "unknown-query", f"Неизвестный параметр «{name}»")
-        for name in connection.query_params
-        if name not in known
-    ]
+    problems: list[Problem] = []
+    if connection.query_params:
+        known = connection.app.state.query_names[handler.handler_id]
+        problems += [
+            Problem(f"/{name}", "unknown-query", f"Неизвестный параметр «{name}»")
+            for name in connection.query_params
+            if name not in known
+        ]
     asked = [*connection.query_params.multi_items(), *connection.path_params.items()]
     problems += [
         Problem(f"/{name}", "control-character", "Недопустимый управляющий символ")
