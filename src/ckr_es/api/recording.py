@@ -1,9 +1,11 @@
 """Routes that record: they run on the event loop and are left while the log is asked or written."""
 
+from functools import wraps
 from typing import Any
 
 from litestar import HttpMethod, Litestar
 from litestar.handlers import HTTPRouteHandler
+from litestar.utils.helpers import unwrap_partial
 
 from ckr_es.store import aside
 
@@ -21,6 +23,7 @@ class record(HTTPRouteHandler):  # noqa: N801 - it stands beside Litestar's own 
         super().on_registration(app)
         command = self.fn
 
+        @wraps(unwrap_partial(command))  # the document tells of the command
         async def recorded(**said: Any) -> Any:
             return await aside.run(command, **said)
 
