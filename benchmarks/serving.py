@@ -1,5 +1,7 @@
-"""The three applications of `http`, each a process that uvicorn serves as `ckr serve` serves ours."""
+"""The applications of `http`, each served by uvicorn as `ckr serve` serves ours."""
 
+import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.domain import Aggregate, event
 from litestar import Litestar, Response, post
 from msgspec import Struct
+from uvicorn.supervisors import Multiprocess
 
 from benchmarks.writers import stock_environment
 from ckr_es.aggregates.participant import JobsReported
@@ -17,6 +20,7 @@ from ckr_es.api.app import create_app
 from ckr_es.store.settings import Settings
 
 POOL = 16  # connections and threads, ours and the stock library's alike
+WORKERS = {"ours_two_workers": 2}
 
 
 class Receipt(Struct):
@@ -78,21 +82,34 @@ def app(name: str, host: str, user: str) -> Litestar:
         case "stock":
             return stock(host, user)
         case _:
-            url = f"host={host} port=5432 user={user} dbname=ours"
+            url = f"host={host} port=5432 user={user} dbname={name}"
             return create_app(Settings(data_dir=Path("/nonexistent"), database_url=url, pool_size=POOL))
+
+
+def worker() -> Litestar:
+    """The application that this command line names, in a process of several."""
+    name, host, user = os.environ["CKR_BENCHMARK"].split("\n")
+    return app(name, host, user)
 
 
 def main() -> None:
     name, port, host, user = sys.argv[1:]
+    workers = WORKERS.get(name, 1)
+    os.environ["CKR_BENCHMARK"] = "\n".join((name, host, user))
     config = uvicorn.Config(
-        app(name, host, user),
-        port=int(port),
+        "benchmarks.serving:worker",
+        factory=True,
+        workers=workers,
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
     )
-    uvicorn.Server(config).run()
+    with socket.create_server(("127.0.0.1", int(port)), backlog=2048) as listening:
+        if workers == 1:
+            uvicorn.Server(config).run(sockets=[listening])
+        else:
+            Multiprocess(config, sockets=[listening]).run()
 
 
 if __name__ == "__main__":

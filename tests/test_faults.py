@@ -33,8 +33,9 @@ def home() -> Iterator[Path]:
 
 
 @contextmanager
-def serving(home: Path, port: int, **environ: str) -> Iterator[subprocess.Popen[str]]:
+def serving(home: Path, port: int, workers: int = 1, **environ: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "ckr_es.cli", "serve", "--port", str(port), "--json"]
+    command += ["--workers", str(workers)]
     process = subprocess.Popen(
         command,
         env={**os.environ, "CKR_DATA_DIR": str(home), **environ},

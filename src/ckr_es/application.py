@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from random import uniform
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, TypeVar, cast
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 from eventsourcing.application import Application
@@ -18,9 +18,10 @@ from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
 from ckr_es.aggregates.service_case import Opened
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
 from ckr_es.rules.calendar import periods_of
+from ckr_es.store import aside
 from ckr_es.store.database import Database
 from ckr_es.store.door import Command, Guard, Identity, Outcome
-from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow
+from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow, fresh_id
 from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
 from ckr_es.store.writer import Overloaded
 
@@ -51,7 +52,7 @@ class Request(Struct, frozen=True, kw_only=True):
     today: date
     cluster: str | None = None
     if_match: int | None = None
-    new_id: UUID = field(default_factory=uuid4)
+    new_id: UUID = field(default_factory=fresh_id)
 
 
 class ReceiptEvent(Struct, frozen=True):
@@ -113,9 +114,12 @@ class Streams:
     def __init__(self, recorded: Mapping[UUID, Sequence[Recorded]], head: int) -> None:
         self.recorded = recorded
         self.head = head
+        self._histories: dict[UUID, Sequence[Entry]] = {}
 
-    def history(self, id: UUID) -> list[Entry]:
-        return [Entry(r.event_id, r.event) for r in self.recorded.get(id, ())]
+    def history(self, id: UUID) -> Sequence[Entry]:
+        if (known := self._histories.get(id)) is None:
+            known = self._histories[id] = tuple(Entry(r.event_id, r.event) for r in self.recorded.get(id, ()))
+        return known
 
     def version(self, id: UUID) -> int:
         rows = self.recorded.get(id)
@@ -207,7 +211,7 @@ class ServiceTracking(Application[UUID]):
                 case "conflict":
                     if monotonic() > give_up:
                         raise Overloaded("the streams kept changing")
-                    sleep(uniform(0, 0.01))  # noqa: S311 - spreads those who collided, hides nothing
+                    aside.sleep(uniform(0, 0.01))  # noqa: S311 - spreads those who collided, hides nothing
                 case "reused":
                     raise KeyReused
                 case "known":
@@ -260,7 +264,7 @@ class ServiceTracking(Application[UUID]):
         version = streams.version(id)
         if refusal is not None:
             facts = ()
-        event_ids = [uuid4() for _ in facts]
+        event_ids = [fresh_id() for _ in facts]
         proposed = [
             Proposed(
                 originator_id=id,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -22,12 +22,15 @@ from api.centre import (
     firm,
     firm_inn,
     found,
+    migrator,
     person_inn,
     plain_case,
     problem,
     ready_firm,
     receipt,
 )
+
+from ckr_es.store import keys
 
 MANY = 32
 T = TypeVar("T")
@@ -313,6 +316,32 @@ def test_what_comes_while_a_quarter_is_being_closed_is_before_it_or_has_a_reason
                 assert answer.json()["position"] < closed.json()["position"]
             else:
                 problem(answer, 409, "period-closed")
+
+
+def test_a_key_revoked_under_load_is_refused_from_then_on(centre: Centre, operator: Client) -> None:
+    """Keys of calls that come at once are looked up together, but never before the call came."""
+    other, stop = centre.client("operator"), Event()
+
+    def work(n: int) -> None:
+        m = 0
+        while not stop.is_set():
+            m += 1
+            assert operator.post("/clusters", **proposal(f"revoked-{n}-{m}")).status_code == 201
+
+    with ThreadPoolExecutor(8) as threads:
+        working = [threads.submit(work, n) for n in range(8)]
+        try:
+            for n in range(5):
+                answer = other.post("/clusters", **proposal(f"other-{n}"))
+                assert answer.status_code == 201
+            with migrator(centre.database) as conn:
+                keys.revoke(conn, other.actor)
+            for n in range(5):
+                problem(other.post("/clusters", **proposal(f"late-{n}")), 401, "key-unknown")
+        finally:
+            stop.set()
+        for one in working:
+            one.result(20)
 
 
 def test_every_answer_names_events_that_are_there(centre: Centre, operator: Client) -> None:

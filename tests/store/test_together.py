@@ -1,5 +1,6 @@
 """Questions asked together: each after it came, none harmed by another."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from typing import Any
 
 from psycopg_pool import PoolTimeout
 
+from ckr_es.store import aside
 from ckr_es.store.together import Together
 
 
@@ -97,3 +99,38 @@ def test_a_slow_question_stops_only_one_of_two_ways() -> None:
         assert together(1) == 1
         slow.set()
         assert waiting.result(10) == 0
+
+
+def heard_on_a_loop(desk: Desk, questions: Sequence[int]) -> list[Any]:
+    """The first is on its way before the others come, as plain code that waits aside."""
+
+    async def main() -> list[Any]:
+        tasks = [asyncio.create_task(aside.run(desk.together, questions[0]))]
+        await asyncio.to_thread(_until, lambda: len(desk.asked) == 1)
+        tasks += [asyncio.create_task(aside.run(desk.together, n)) for n in questions[1:]]
+        await asyncio.sleep(0.01)
+        desk.door.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+def test_on_an_event_loop_what_comes_meanwhile_goes_together_too() -> None:
+    desk = Desk()
+    assert heard_on_a_loop(desk, range(12)) == [10 * n for n in range(12)]
+    assert [len(asked) for asked in desk.asked] == [1, 8, 3]
+
+
+def test_on_an_event_loop_a_question_that_cannot_be_asked_harms_no_neighbour() -> None:
+    desk = Desk()
+    one, two, bad, four = heard_on_a_loop(desk, [1, 2, 13, 4])
+    assert (one, two, four) == (10, 20, 40)
+    assert isinstance(bad, ValueError)
+    assert desk.together(5) == 50
+
+
+def test_on_an_event_loop_nobody_waits_for_another_turn_without_a_server() -> None:
+    desk = Desk()
+    desk.away = True
+    assert {type(said) for said in heard_on_a_loop(desk, range(12))} == {PoolTimeout}
+    assert len(desk.asked) == 1 or [len(asked) for asked in desk.asked] == [1, 8]

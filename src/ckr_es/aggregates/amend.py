@@ -17,13 +17,18 @@ from ckr_es.rules import Invalid, Problem, Refused
 from ckr_es.rules.validation import escape, parse
 
 S = TypeVar("S")
+AMENDS = (Void, Correction)
 
 
 def understood(history: History) -> list[Entry]:
     """The facts that stand, in the order recorded, each under its original id and with its latest content."""
+    facts = [entry for entry in history if not isinstance(entry.event, AMENDS)]
+    if len(facts) == len(history):
+        return facts
     said = _said(history)
-    facts = (entry.event_id for entry in history if not isinstance(entry.event, Void | Correction))
-    return [Entry(event_id, content) for event_id in facts if (content := said[event_id].content) is not None]
+    return [
+        Entry(event_id, content) for event_id, _ in facts if (content := said[event_id].content) is not None
+    ]
 
 
 class Said(NamedTuple):

@@ -1,10 +1,12 @@
 """Wiring: routes, what they depend on, and what stands before them."""
 
 import asyncio
+import gc
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,7 +20,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage,
 from ckr_es import logs
 from ckr_es.api import problems
 from ckr_es.api.asked import Checked, command_request, refuse_other_media, refuse_unknown_query, travel
-from ckr_es.api.auth import guard
+from ckr_es.api.auth import authorise
 from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.events import EventController
@@ -35,6 +37,7 @@ from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
 from ckr_es.api.plans import PlanController
 from ckr_es.api.reads import Reader
+from ckr_es.api.recording import record
 from ckr_es.api.registry import PATHS, RegistryController
 from ckr_es.api.reports import ReportController
 from ckr_es.api.roadmap import RoadmapController
@@ -46,12 +49,17 @@ from ckr_es.application import ServiceTracking
 from ckr_es.audit.folder import Folder
 from ckr_es.projections.follower import Follower
 from ckr_es.registry.registries import Registries
+from ckr_es.store import keys
 from ckr_es.store.database import Database, Pool
+from ckr_es.store.keys import Key
 from ckr_es.store.settings import Settings
+from ckr_es.store.together import Together
+from ckr_es.store.writer import Overloaded
 
 MAX_BODY = 1_000_000
 UPLOADS = (*PATHS.values(), IMPORTS)
 BODY_PATIENCE = 20.0  # seconds a client has to send its body
+AT_ONCE = 256  # calls let in
 PATIENCE = 0.5  # seconds a call waits for its turn; with the writer's patience within the promised two
 
 
@@ -67,19 +75,23 @@ def create_app(settings: Settings | None = None) -> Litestar:
         with Database.open(settings) as database:
             tracking = ServiceTracking(database)
             app.state.tracking = tracking
-            app.state.pool = tracking.recorder.pool
+            app.state.pool = pool = tracking.recorder.pool
+            app.state.known_keys = Together(partial(_keys, pool), most=AT_ONCE)
+            app.state.threads = asyncio.Semaphore(settings.pool_size)
             app.state.spool = Spool(settings.data_dir)
             app.state.notary = Folder(settings.notary_folder)
             app.state.loads = loads = Loads()
             app.state.registries = Registries(tracking, settings)
             follower = Follower(database)
             follower.start()
+            _spare_the_collector()
             try:
                 yield
             finally:
                 await asyncio.to_thread(follower.stop)
                 await asyncio.to_thread(loads.stop)
                 await asyncio.to_thread(tracking.close)
+                gc.unfreeze()
 
     app = Litestar(
         [
@@ -124,7 +136,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "asked": Provide(command_request),
             "when": Provide(travel, sync_to_thread=False),
         },
-        guards=[guard, refuse_unknown_query, refuse_other_media],
+        before_request=_admit,
         exception_handlers=problems.HANDLERS,
         dto=Checked,
         return_dto=None,
@@ -137,8 +149,31 @@ def create_app(settings: Settings | None = None) -> Litestar:
         logging_config=None,
     )
     app.state.query_names = _query_names(app)
-    app.asgi_handler = Gate(app.asgi_handler, settings.pool_size)
+    app.asgi_handler = Gate(app.asgi_handler)
     return app
+
+
+def _spare_the_collector() -> None:
+    """Collecting cycles took a third of a busy server: what is loaded by now stays for good, and calls leave few."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+
+
+async def _admit(request: Request[Any, Any, Any]) -> None:
+    """Before a route does anything: may this caller, is the request of its kind, is there a thread for it?"""
+    handler = request.route_handler
+    await authorise(request, handler)
+    refuse_unknown_query(request, handler)
+    refuse_other_media(request, handler)
+    turn = request.scope.get("turn")
+    if isinstance(turn, ExitStack) and not isinstance(handler, record):
+        await _take(request.app.state.threads, turn)
+
+
+def _keys(pool: Pool, ids: Sequence[str]) -> Sequence[Key | None]:
+    with pool.connection() as conn:
+        return keys.find_each(conn, ids)
 
 
 def _tracking(request: Request[Any, Any, Any]) -> ServiceTracking:
@@ -191,15 +226,15 @@ async def _no_store(message: Message, _: Scope) -> None:
 
 
 class Gate:
-    """Lets in as many calls as there are threads; who waits too long gets 503. HEAD is answered as GET, bodiless.
+    """Lets in so many calls; who waits too long gets 503. HEAD is answered as GET, bodiless.
 
     Only work takes a turn: a body is read before, and a long answer is sent after, however slow the client. A file
     is taken without one: how many come at once and how slowly, the spool sees to.
     """
 
-    def __init__(self, app: ASGIApp, size: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.turn = asyncio.Semaphore(size)
+        self.room = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -218,14 +253,13 @@ class Gate:
         except TimeoutError:
             await _send(send, problems.problem(408, "body-too-slow", "Тело запроса не пришло вовремя"))
             return
+        turn = ExitStack()
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self.turn.acquire()
-        except TimeoutError:
+            await _take(self.room, turn)
+        except Overloaded:
             await _send(send, problems.overloaded())
             return
-        turn = ExitStack()
-        turn.callback(self.turn.release)
+        scope["turn"] = turn  # type: ignore[typeddict-unknown-key]
 
         async def sending(message: Message) -> None:
             if message.get("more_body"):
@@ -234,6 +268,19 @@ class Gate:
 
         with turn:
             await self.app(scope, receive, sending)
+
+
+async def _take(turns: asyncio.Semaphore, turn: ExitStack) -> None:
+    """One of these turns, until `turn` is over; Overloaded when there is none in time."""
+    if turns.locked():
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await turns.acquire()
+        except TimeoutError:
+            raise Overloaded("no turn in time") from None
+    else:
+        await turns.acquire()  # at once
+    turn.callback(turns.release)
 
 
 def _is_upload(scope: HTTPScope) -> bool:

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ckr_es.api.auth import Caller, Connection
 from ckr_es.api.problems import BadRequest
-from ckr_es.application import Answer, Receipt
+from ckr_es.application import Answer, Receipt, ServiceTracking
 from ckr_es.application import Request as CommandRequest
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.calendar import today
@@ -71,11 +71,16 @@ def _json(raw: bytes) -> Any:
 
 async def command_request(
     request: AnyRequest,
+    tracking: NamedDependency[ServiceTracking],  # noqa: ARG001 - see below
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", required=False)] = None,
     if_match: Annotated[str | None, HeaderParameter(name="If-Match", required=False)] = None,
     correlation_id: Annotated[str | None, HeaderParameter(name="X-Correlation-Id", required=False)] = None,
 ) -> CommandRequest:
-    """What the command is, whoever asks again: method, path and body."""
+    """What the command is, whoever asks again: method, path and body.
+
+    It names `tracking`, which every command needs: for dependencies that know nothing of each other Litestar opens a
+    task group, and that costs as much as a decision.
+    """
     key = command_key(request, idempotency_key)
     body = msgspec.json.encode(_json(await request.body() or b"{}"), order="sorted")
     said = b"\n".join((request.method.encode(), request.scope["path"].encode(), body))
@@ -176,14 +181,16 @@ def _wrong(name: str, code: str, detail: str) -> Invalid:
     return Invalid(code, detail, [Problem(f"/{name}", code, detail)])
 
 
-async def refuse_unknown_query(connection: Connection, _: BaseRouteHandler) -> None:
+def refuse_unknown_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """A misspelt filter must not silently answer another question."""
-    known = connection.app.state.query_names[connection.route_handler.handler_id]
-    problems = [
-        Problem(f"/{name}", "unknown-query", f"Неизвестный параметр «{name}»")
-        for name in connection.query_params
-        if name not in known
-    ]
+    problems: list[Problem] = []
+    if connection.query_params:
+        known = connection.app.state.query_names[handler.handler_id]
+        problems += [
+            Problem(f"/{name}", "unknown-query", f"Неизвестный параметр «{name}»")
+            for name in connection.query_params
+            if name not in known
+        ]
     asked = [*connection.query_params.multi_items(), *connection.path_params.items()]
     problems += [
         Problem(f"/{name}", "control-character", "Недопустимый управляющий символ")
@@ -194,7 +201,7 @@ async def refuse_unknown_query(connection: Connection, _: BaseRouteHandler) -> N
         raise Invalid(problems[0].code, problems[0].detail, problems)
 
 
-async def refuse_other_media(connection: Connection, handler: BaseRouteHandler) -> None:
+def refuse_other_media(connection: Connection, handler: BaseRouteHandler) -> None:
     """A body said to be a form or a text is not read as JSON; one of no said type is."""
     said = connection.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if handler.parsed_data_field is not None and said != JSON and not said.endswith("+json"):

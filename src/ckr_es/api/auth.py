@@ -4,14 +4,13 @@ import hashlib
 import hmac
 from typing import Any, Final
 
-from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
 from ckr_es.api.problems import BadRequest
 from ckr_es.rules import Forbidden
-from ckr_es.store import keys
+from ckr_es.store.keys import Key
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -36,12 +35,12 @@ def roles(allowed: frozenset[str], *, whole_centre: bool = False) -> dict[str, A
     return {"opt": {"roles": allowed, "whole_centre": whole_centre}}
 
 
-async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
     """Refuses the call unless the key's role is among those the route declares."""
     allowed: frozenset[str] = handler.opt.get("roles", frozenset())
     if allowed == ANYONE:
         return
-    caller = await sync_to_thread(_caller, connection)
+    caller = await _caller(connection)
     if caller.role not in allowed:
         raise Forbidden("role-not-allowed", f"Роли «{caller.role}» это не разрешено")
     if caller.cluster is not None and handler.opt.get("whole_centre"):
@@ -49,14 +48,13 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     connection.state.caller = caller
 
 
-def _caller(connection: Connection) -> Caller:
+async def _caller(connection: Connection) -> Caller:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     prefix, _, rest = token.strip().partition("_")
     id, _, secret = rest.partition("_")
     if scheme.lower() != "bearer" or prefix != "ckr" or not id or not secret or not token.isascii():
         raise BadRequest("key-required", "Нужен заголовок Authorization: Bearer ckr_…", 401)
-    with connection.app.state.pool.connection() as conn:
-        key = keys.find(conn, id)
+    key: Key | None = await connection.app.state.known_keys.on_loop(id)
     digest = hashlib.sha256(secret.encode()).digest()
     if key is None or key.revoked_at is not None or not hmac.compare_digest(digest, key.secret_hash):
         raise BadRequest("key-unknown", "Ключ неизвестен или отозван", 401)

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
@@ -16,6 +16,7 @@ from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.moments import Cursor, Limit
 from ckr_es.api.reads import Reader
+from ckr_es.api.recording import record
 from ckr_es.api.scoring import NewScoring, scored
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import correct, decide_eligibility, on_case, open_case
@@ -76,7 +77,7 @@ class CaseController(Controller):
     path = "/cases"
     tags = ["cases"]
 
-    @post("/", sync_to_thread=True, **roles(RECORD))
+    @record("/", **roles(RECORD))
     def open(self, data: JSONBody[NewCase], asked: Asked, tracking: Tracking) -> Response[Receipt]:
         """An application; the same `source` and `external_id` again are the same case."""
         _consistent(data)
@@ -102,7 +103,7 @@ class CaseController(Controller):
         )
         return answered(open_case(tracking, asked, opened, component or None))
 
-    @post("/{id:uuid}/scoring", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/scoring", **roles(RECORD))
     def score(
         self, id: Id, data: JSONBody[NewScoring], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
@@ -112,7 +113,7 @@ class CaseController(Controller):
             on_case(tracking, asked, id, lambda case: service_case.decide(case, event), [event.scored_on])
         )
 
-    @post("/{id:uuid}/components", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/components", **roles(RECORD))
     def add_component(
         self, id: Id, data: JSONBody[NewComponent], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
@@ -140,7 +141,7 @@ class CaseController(Controller):
         """The ten conditions now, without recording anything."""
         return reading.eligibility(id, when)
 
-    @post("/{id:uuid}/eligibility-decision", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/eligibility-decision", **roles(RECORD))
     def decide(self, id: Id, data: JSONBody[Decision], asked: Asked, tracking: Tracking) -> Response[Receipt]:
         """Eligible or refused, with every verdict and override kept (concept, section 5)."""
         return answered(
@@ -155,7 +156,7 @@ class CaseController(Controller):
             )
         )
 
-    @post("/{id:uuid}/agreement", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/agreement", **roles(RECORD))
     def agree(
         self, id: Id, data: JSONBody[service_case.AgreementSigned], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
@@ -164,7 +165,7 @@ class CaseController(Controller):
             on_case(tracking, asked, id, lambda case: service_case.decide(case, data), [data.signed_on])
         )
 
-    @post("/{id:uuid}/acceptances", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/acceptances", **roles(RECORD))
     def accept(
         self, id: Id, data: JSONBody[Acceptance], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
@@ -186,7 +187,7 @@ class CaseController(Controller):
             )
         )
 
-    @post("/{id:uuid}/cancellation", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/cancellation", **roles(RECORD))
     def cancel(
         self, id: Id, data: JSONBody[service_case.Cancelled], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
@@ -195,7 +196,7 @@ class CaseController(Controller):
             on_case(tracking, asked, id, lambda case: service_case.decide(case, data), [data.cancelled_on])
         )
 
-    @post("/{id:uuid}/corrections", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/corrections", **roles(RECORD))
     def correct(
         self, id: Id, data: JSONBody[Correction], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:

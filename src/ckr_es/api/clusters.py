@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
@@ -12,6 +12,7 @@ from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.moments import Cursor, Limit
 from ckr_es.api.reads import Reader
+from ckr_es.api.recording import record
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import cluster_stream, correct, on_cluster
 from ckr_es.rules import Unknown
@@ -25,91 +26,91 @@ class ClusterController(Controller):
     path = "/clusters"
     tags = ["clusters"]
 
-    @post("/", sync_to_thread=True, **roles(RECORD))
+    @record("/", **roles(RECORD))
     def propose(
         self, data: JSONBody[cluster.Proposed], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A cluster is proposed under a code of its own."""
         return answered(on_cluster(tracking, asked, data.code, data))
 
-    @post("/{code:str}/formation", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/formation", **roles(RECORD))
     def form(
         self, code: Code, data: JSONBody[cluster.Formed], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """The agreement is signed: from that day the cluster is curated."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/title", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/title", **roles(RECORD))
     def retitle(
         self, code: Code, data: JSONBody[cluster.Retitled], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """The cluster has another title from that day."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/reorganisation", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/reorganisation", **roles(RECORD))
     def reorganise(
         self, code: Code, data: JSONBody[cluster.Reorganised], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """The cluster becomes an association."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/dissolution", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/dissolution", **roles(RECORD))
     def dissolve(
         self, code: Code, data: JSONBody[cluster.Dissolved], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """The cluster is no longer curated on that day."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/programmes", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/programmes", **roles(RECORD))
     def approve_programme(
         self, code: Code, data: JSONBody[cluster.ProgrammeApproved], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A development strategy or programme is approved."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/assessments", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/assessments", **roles(RECORD))
     def assess_potential(
         self, code: Code, data: JSONBody[cluster.PotentialAssessed], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """The cluster's potential is assessed."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/brands", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/brands", **roles(RECORD))
     def register_brand(
         self, code: Code, data: JSONBody[cluster.BrandRegistered], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A brand of the cluster is registered."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/projects", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/projects", **roles(RECORD))
     def launch_project(
         self, code: Code, data: JSONBody[cluster.ProjectLaunched], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A joint project begins."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/projects/end", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/projects/end", **roles(RECORD))
     def finish_project(
         self, code: Code, data: JSONBody[cluster.ProjectFinished], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """The joint project of that title has ended."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/equipment", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/equipment", **roles(RECORD))
     def approve_equipment(
         self, code: Code, data: JSONBody[cluster.EquipmentApproved], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """Shared equipment or software is approved."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/activities", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/activities", **roles(RECORD))
     def hold_activity(
         self, code: Code, data: JSONBody[cluster.ActivityHeld], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A webinar, round table, strategic session or campaign was held."""
         return answered(on_cluster(tracking, asked, code, data))
 
-    @post("/{code:str}/corrections", sync_to_thread=True, **roles(RECORD))
+    @record("/{code:str}/corrections", **roles(RECORD))
     def correct(
         self, code: Code, data: JSONBody[Correction], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:

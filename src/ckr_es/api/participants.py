@@ -17,6 +17,7 @@ from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.lookups import LookUp, Lookups
 from ckr_es.api.moments import Cursor, Limit
 from ckr_es.api.reads import Reader
+from ckr_es.api.recording import record
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import Registration, change_identity, correct, inn_of, on_participant, register
 from ckr_es.registry.port import checked
@@ -103,7 +104,7 @@ class ParticipantController(Controller):
             )
         )
 
-    @post("/{id:uuid}/registry-checks", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/registry-checks", **roles(RECORD))
     def check_registry(
         self, id: Id, data: JSONBody[participant.RegistryChecked], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
@@ -124,21 +125,21 @@ class ParticipantController(Controller):
         event = replace(checked(answer, asked.today), late_reason=data.late_reason)
         return answered(on_participant(tracking, asked, id, event))
 
-    @post("/{id:uuid}/evidence", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/evidence", **roles(RECORD))
     def file_evidence(
         self, id: Id, data: JSONBody[participant.EvidenceFiled], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A tax certificate, a declaration or another document."""
         return answered(on_participant(tracking, asked, id, data))
 
-    @post("/{id:uuid}/memberships", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/memberships", **roles(RECORD))
     def join(
         self, id: Id, data: JSONBody[participant.JoinedCluster], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A member of the cluster from that day."""
         return answered(on_participant(tracking, asked, id, data))
 
-    @post("/{id:uuid}/memberships/{code:str}/end", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/memberships/{code:str}/end", **roles(RECORD))
     def leave(
         self, id: Id, code: FromPath[str], data: JSONBody[MembershipEnd], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
@@ -148,35 +149,35 @@ class ParticipantController(Controller):
         )
         return answered(on_participant(tracking, asked, id, event))
 
-    @post("/{id:uuid}/jobs-reports", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/jobs-reports", **roles(RECORD))
     def report_jobs(
         self, id: Id, data: JSONBody[participant.JobsReported], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """Headcount and jobs created of a quarter; a later report of it supersedes."""
         return answered(on_participant(tracking, asked, id, data))
 
-    @post("/{id:uuid}/sales-reports", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/sales-reports", **roles(RECORD))
     def report_sales(
         self, id: Id, data: JSONBody[participant.SalesReported], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """Sales of a quarter in kopecks; a later report of it supersedes."""
         return answered(on_participant(tracking, asked, id, data))
 
-    @post("/{id:uuid}/products", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/products", **roles(RECORD))
     def launch_product(
         self, id: Id, data: JSONBody[participant.ProductLaunched], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """A new product on the market with the help of one of the participant's cases."""
         return answered(on_participant(tracking, asked, id, data))
 
-    @post("/{id:uuid}/follow-ups", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/follow-ups", **roles(RECORD))
     def follow_up(
         self, id: Id, data: JSONBody[participant.FollowedUp], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """How the firm fares after a service."""
         return answered(on_participant(tracking, asked, id, data))
 
-    @post("/{id:uuid}/corrections", sync_to_thread=True, **roles(RECORD))
+    @record("/{id:uuid}/corrections", **roles(RECORD))
     def correct(
         self, id: Id, data: JSONBody[Correction], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:

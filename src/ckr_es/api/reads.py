@@ -1,6 +1,6 @@
 """Questions the API answers of streams, lists and the log: at which day and position, and to whose eyes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -266,7 +266,7 @@ class Reader:
         return moment_of(self._pool, self._tracking, when, *projections)
 
 
-def _as_of(kind: Kind[Any], history: list[Entry], day: date) -> Any:
+def _as_of(kind: Kind[Any], history: Sequence[Entry], day: date) -> Any:
     """The state on that day: what stands and had happened by then; None before the stream began."""
     entries = amend.understood(history)
     if not entries or entries[0].event.effective_on > day:

@@ -27,6 +27,7 @@ from ckr_es.store.database import Database
 LEADER = 7161934518202113  # the door and the migrations lock the two numbers before
 BATCH = 1_000
 CARRY = 100_000  # records that a fold hears before it begins anew: what it holds is bounded
+BREATH = 0.02  # seconds after a batch that was not full: what is recorded meanwhile is one batch, not many
 PATIENCE = 1.0  # seconds between looks when nothing is heard, and between attempts to lead or to connect
 
 LOCK = "select position, status, version from ckr.projection where name = %s for update skip locked"
@@ -169,6 +170,8 @@ class Follower:
             # A notification that came with the answer to a statement never makes the socket readable.
             if not any(moved) and not self._news:
                 self._sleep(conn)
+            elif not self._carried:
+                self._stopping.wait(BREATH)
 
     def _lead(self, conn: Session) -> bool:
         row = conn.execute("select pg_try_advisory_lock(%s)", (LEADER,)).fetchone()

@@ -3,6 +3,7 @@
 import re
 from calendar import monthrange
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ class Period(Struct, frozen=True):
     last: date
 
 
+@lru_cache(maxsize=1_000)  # a report says its day by it, at every fold
 def period(label: str) -> Period:
     """The quarter "2021-Q2" or the year "2021"; anything else is Invalid("period-invalid")."""
     found = _LABEL.fullmatch(label)

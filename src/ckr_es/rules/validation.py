@@ -4,18 +4,21 @@ msgspec stops at the first error; people who fill in forms, and programs that se
 """
 
 import operator
+import re
 import types
 import typing
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cache, reduce
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from ckr_es.rules import Invalid, Problem
+
+# Categories Cc and Cs, but for line feed and tab.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Rule:
@@ -43,19 +46,17 @@ def parse(type_: type[T], given: object, today: date, at: str = "") -> T:
 
 
 def _read(type_: Any, given: object, today: date, at: str) -> tuple[Any, list[Problem]]:
-    inner, rule = _unwrap(type_)
-    if given is None and _optional(inner):
+    shape = _shape(type_)
+    if given is None and shape.optional:
         return None, []
-    inner = _without_none(inner)
-    if isinstance(inner, type) and issubclass(inner, Struct):
-        return _read_struct(inner, given, today, at)
-    origin, args = get_origin(inner), get_args(inner)
-    if origin in (list, tuple) and isinstance(given, list):
-        return _read_items(type_, args[0], given, today, at)
-    if origin is dict and isinstance(given, Mapping):
-        return _read_mapping(type_, args[1], given, today, at)
+    if shape.struct is not None:
+        return _read_struct(shape.struct, given, today, at)
+    if shape.origin in (list, tuple) and isinstance(given, list):
+        return _read_items(type_, shape.args[0], given, today, at)
+    if shape.origin is dict and isinstance(given, Mapping):
+        return _read_mapping(type_, shape.args[1], given, today, at)
     value, problem = _read_plain(type_, given, today, at)
-    if rule is not None:  # it may be an identifier: no problem repeats it
+    if (rule := shape.rule) is not None:  # it may be an identifier: no problem repeats it
         if problem is not None:
             return None, [Problem(at, problem.code, problem.detail)]
         try:
@@ -112,9 +113,7 @@ def _read_mapping(
 
 def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, Problem | None]:
     # Before anything else: a lone surrogate can't even be converted.
-    if any(
-        unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for text in _texts(given) for c in text
-    ):
+    if any(CONTROL.search(text) for text in _texts(given)):
         return None, Problem(at, "control-character", "Текст содержит недопустимый управляющий символ")
     try:
         value = msgspec.convert(given, type_)
@@ -130,7 +129,7 @@ def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, P
 
 def _explain(type_: Any, given: object, message: str, at: str) -> Problem:
     """msgspec's English message as a stable code and Russian words; the rule is the type itself."""
-    inner = _without_none(_unwrap(type_)[0])
+    inner = _shape(type_).inner
     shown = _shown(given)
     if inner is date:
         return Problem(at, "date-invalid", "Нужна существующая дата вида ГГГГ-ММ-ДД", shown)
@@ -175,6 +174,25 @@ def _fields(type_: type[Struct]) -> dict[str, tuple[Any, bool]]:
     """The type of each field, and whether it is required."""
     hints = typing.get_type_hints(type_, include_extras=True)
     return {field.name: (hints[field.name], field.required) for field in msgspec.structs.fields(type_)}
+
+
+class _Shape(NamedTuple):
+    """A type taken apart: `inner` is below Annotated and `| None`."""
+
+    inner: Any
+    rule: Rule | None
+    optional: bool
+    struct: type[Struct] | None
+    origin: Any
+    args: tuple[Any, ...]
+
+
+@cache
+def _shape(type_: Any) -> _Shape:
+    said, rule = _unwrap(type_)
+    inner = _without_none(said)
+    struct = inner if isinstance(inner, type) and issubclass(inner, Struct) else None
+    return _Shape(inner, rule, _optional(said), struct, get_origin(inner), get_args(inner))
 
 
 def _unwrap(type_: Any) -> tuple[Any, Rule | None]:

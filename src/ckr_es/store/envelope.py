@@ -1,5 +1,7 @@
 """An event in its envelope: as proposed, as a row of the log, and as recorded."""
 
+import os
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -22,6 +24,9 @@ from ckr_es.aggregates import Event
 
 NOBODY = UUID(int=0)
 UNRECORDED = datetime.min.replace(tzinfo=UTC)
+
+_random: deque[bytes] = deque()
+os.register_at_fork(after_in_child=_random.clear)
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
@@ -125,6 +130,17 @@ class EventMapper(Mapper[UUID]):
             participant_id=s.participant_id,
             leaf=s.leaf,
         )
+
+
+def fresh_id() -> UUID:
+    """A random UUID. Whoever asks the kernel lets the interpreter go and waits for it again: so for many at a time."""
+    while not _random:
+        drawn = os.urandom(16 * 256)
+        _random.extend(drawn[n : n + 16] for n in range(0, len(drawn), 16))
+    try:
+        return UUID(bytes=_random.pop(), version=4)
+    except IndexError:  # another thread had the last
+        return fresh_id()
 
 
 def tag(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal, get_args
@@ -63,6 +64,13 @@ def find(conn: Conn, id: str) -> Key | None:
     """The key of this id, revoked or not."""
     with conn.cursor(row_factory=class_row(Key)) as cursor:
         return cursor.execute(f"{SELECT} where id = %s", (id,)).fetchone()
+
+
+def find_each(conn: Conn, ids: Sequence[str]) -> Sequence[Key | None]:
+    """The keys of these ids, revoked or not; None where there is none."""
+    with conn.cursor(row_factory=class_row(Key)) as cursor:
+        found = {key.id: key for key in cursor.execute(f"{SELECT} where id = any (%s)", ([*{*ids}],))}
+    return [found.get(id) for id in ids]
 
 
 def revoke(conn: Conn, id: str) -> Key:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 
+from ckr_es.store import aside
 from ckr_es.store.database import Pool
 from ckr_es.store.door import Column, ColumnDumper, Identity, texts, uuids
 from ckr_es.store.envelope import StoredRow
@@ -215,6 +216,7 @@ class Reads:
         return self._pool
 
     def _fetch(self, query: str, params: Any) -> list[tuple[Any, ...]]:
+        assert not aside.is_aside(), "a question that would stop the event loop"
         with self._pool.connection() as conn:
             if conn not in self._ready:
                 conn.adapters.register_dumper(Column, ColumnDumper)

@@ -12,6 +12,7 @@ from typing import Self
 
 import psycopg
 
+from ckr_es.store import aside
 from ckr_es.store.door import Column, ColumnDumper, Command, Connection, Outcome, append
 
 LOST_AT_MOST = 3  # connections that one call may lose before its commands are tried one by one
@@ -65,7 +66,7 @@ class Writer:
             self._queue.append((command, future))
             self._news.notify()
         try:
-            return future.result(timeout)
+            return aside.result(future, timeout)
         except TimeoutError:
             if future.cancel():
                 raise Overloaded(f"not taken within {timeout} s") from None
