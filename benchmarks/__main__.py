@@ -43,8 +43,8 @@ def main() -> None:
         if given.json:
             print(json.dumps({"runs": runs, "marks": reached}))
         else:
-            for name, one in reached.items():
-                print(f"reached in {one['reached']} of {one['of']} runs: {name}")
+            for name, of_mark in reached.items():
+                print(f"reached in {of_mark["reached"]} of {of_mark["of"]} runs: {name}")
     elif given.json:
         print(json.dumps(runs[0]))
     for number, of_run in enumerate(marks, 1):

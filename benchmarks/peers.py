@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,7 +27,15 @@ from ckr_es.store.embedded import EmbeddedServer
 
 SOURCE = Path(__file__).parent / "peers"
 CACHE = platformdirs.user_cache_path("ckr-es-bench")
-INSTALL = ("install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+INSTALL = (
+    "install",
+    "--no-package-lock",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--prefer-offline",
+    "--fetch-retries=1",
+)
 PATIENCE = 180  # seconds for the download
 # Its packages name no licence, and its author wants to be asked before use (rfc/002-License.md of its repository).
 NO_LICENCE = {"emmett": "@event-driven-io/emmett-postgresql is published without a licence"}
@@ -47,31 +56,20 @@ WRITE_MESSAGE = "select write_message(%s, %s, %s, %s, null, -1)"
 
 def prepare(server: EmbeddedServer) -> dict[str, str]:
     """What is needed is downloaded, their tables are made. Returns whom we can't measure, and why."""
-    skipped = dict(NO_LICENCE)
-    for name, reason in ((name, _absent(name)) for name in PEERS):
-        if reason:
-            skipped[name] = reason
-    if len(skipped) == len(NO_LICENCE) + len(PEERS):
-        return skipped
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for file in ("package.json", "castore.mjs"):
-        shutil.copyfile(SOURCE / file, CACHE / file)
-    try:
-        subprocess.run(  # noqa: S603 - arguments of ours
-            [str(shutil.which("npm")), *INSTALL],
-            cwd=CACHE,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-    except subprocess.CalledProcessError as e:
-        return skipped | dict.fromkeys(PEERS, f"npm install: {' '.join(e.stderr.split())[:200]}")
-    except subprocess.TimeoutExpired:
-        return skipped | dict.fromkeys(PEERS, f"npm install took more than {PATIENCE} seconds")
-    for name, create in CREATE.items():
-        if name not in skipped:
-            create(server)
+    skipped = NO_LICENCE | {name: why for name in PEERS if (why := _absent(name))}
+    wanted = [name for name in PEERS if name not in skipped]
+    if wanted:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        for file in ("package.json", "castore.mjs"):
+            shutil.copyfile(SOURCE / file, CACHE / file)
+        if why := _failed("npm", *INSTALL):
+            return skipped | dict.fromkeys(wanted, why)
+    if "message_db" in wanted:
+        _create_message_db(server)
+    if "castore" in wanted:
+        at = conninfo_to_dict(server.conninfo())
+        if why := _failed("node", "castore.mjs", "create", **_environment(str(at["host"]), str(at["user"]))):
+            skipped["castore"] = why
     return skipped
 
 
@@ -81,19 +79,32 @@ def _absent(name: str) -> str | None:
     return f"{' and '.join(missing)} not installed" if missing else None
 
 
+def _failed(program: str, *arguments: str, **environment: str) -> str | None:
+    """Runs it in the cache folder; why it failed, if it did."""
+    command = [str(shutil.which(program)), *arguments]
+    try:
+        subprocess.run(  # noqa: S603 - arguments of ours
+            command,
+            cwd=CACHE,
+            env=os.environ | environment,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    except subprocess.CalledProcessError as e:
+        return f"{program} {arguments[0]}: {' '.join(e.stderr.split())[:200]}"
+    except subprocess.TimeoutExpired:
+        return f"{program} {arguments[0]}: more than {PATIENCE} seconds"
+    return None
+
+
 def _create_message_db(server: EmbeddedServer) -> None:
     files = CACHE / "node_modules/@eventide/message-db/database"
     with psycopg.connect(server.conninfo(dbname=TABLES["message_db"][0]), autocommit=True) as conn:
         conn.execute("set search_path = message_store, public")
         for file in MESSAGE_DB_ORDER:
             conn.execute((files / f"{file}.sql").read_bytes())
-
-
-def _create_castore(server: EmbeddedServer) -> None:
-    at = conninfo_to_dict(server.conninfo())
-    with _node(str(at["host"]), str(at["user"]), "create") as node:
-        if node.wait(60):
-            raise RuntimeError("castore: its table can't be made")
 
 
 @contextmanager
@@ -122,10 +133,18 @@ def message_db(host: str, user: str, _: int) -> Iterator[Callable[[], Write]]:
 
 def castore(host: str, user: str, writers: int, seconds: float, parent: Connection) -> None:
     """As `writers.work`, but the writers are asynchronous ones of a node process."""
-    with _node(host, user, str(writers), str(seconds), TITLE) as node:
+    with subprocess.Popen(  # noqa: S603 - arguments of ours
+        [str(shutil.which("node")), "castore.mjs", str(writers), str(seconds), TITLE],
+        cwd=CACHE,
+        env=os.environ | _environment(host, user),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as node:
         assert node.stdin is not None
         assert node.stdout is not None
-        assert node.stdout.readline() == "warm\n", "castore ended"
+        if node.stdout.readline() != "warm\n":
+            sys.exit("castore: ended before it was warm")
         parent.send("warm")
         parent.recv()
         node.stdin.write("begin\n")
@@ -133,18 +152,10 @@ def castore(host: str, user: str, writers: int, seconds: float, parent: Connecti
         parent.send(json.loads(node.stdout.readline()))
 
 
-def _node(host: str, user: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - arguments of ours
-        [str(shutil.which("node")), "castore.mjs", *arguments],
-        cwd=CACHE,
-        env=os.environ | {"PGHOST": host, "PGUSER": user, "PGDATABASE": TABLES["castore"][0]},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _environment(host: str, user: str) -> dict[str, str]:
+    return {"PGHOST": host, "PGUSER": user, "PGDATABASE": TABLES["castore"][0]}
 
 
-CREATE = {"message_db": _create_message_db, "castore": _create_castore}
 PEERS: dict[str, Callable[[str, str, int, float, Connection], None]] = {
     "message_db": partial(work, message_db),
     "castore": castore,
