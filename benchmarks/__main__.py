@@ -44,7 +44,7 @@ def main() -> None:
             print(json.dumps({"runs": runs, "marks": reached}))
         else:
             for name, of_mark in reached.items():
-                print(f"reached in {of_mark["reached"]} of {of_mark["of"]} runs: {name}")
+                print(f"reached in {of_mark['reached']} of {of_mark['of']} runs: {name}")
     elif given.json:
         print(json.dumps(runs[0]))
     for number, of_run in enumerate(marks, 1):
