@@ -46,5 +46,4 @@ console.log('warm')
 await input.next()
 const taken = []
 await until(now() + seconds, one => taken.push(one))
-console.log(JSON.stringify(taken))
-process.exit(0)
+process.stdout.write(JSON.stringify(taken) + '\n', () => process.exit(0)) // not before all of it went through the pipe
