@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from statistics import median
 from threading import Event, Thread
@@ -19,7 +20,9 @@ from msgspec import Struct
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks import synthetic
+from benchmarks import peers, synthetic
+from benchmarks.marks import Mark
+from benchmarks.peers import PEERS
 from benchmarks.writers import BARE_TABLE, CONTENDERS, TABLES, StockApplication, stock_environment, work
 from ckr_es.store.database import Database
 from ckr_es.store.embedded import EmbeddedServer
@@ -52,11 +55,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> dict[str, Any]:
     rng = random.Random(given.seed)  # noqa: S311 - no secret
     several = [(writers, 1) for writers in given.writers] + [(MOST, PROCESSES)] * (MOST in given.writers)
-    all_of_them = [(name, *each) for each in several for name in CONTENDERS]
     rounds: list[dict[tuple[str, int, int], Measured]] = []
     with synthetic.server() as server:
         host = conninfo_to_dict(server.conninfo())["host"]
-        _prepare(server)
+        skipped = _prepare(server)
+        names = [name for name in (*CONTENDERS, *PEERS) if name not in skipped]
+        all_of_them = [(name, *each) for each in several for name in names]
         for _ in range(given.rounds):
             found = {}
             for name, writers, processes in rng.sample(all_of_them, len(all_of_them)):
@@ -64,23 +68,23 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
                     server, str(host), name, writers, processes, given.seconds
                 )
             rounds.append(found)
-    return _figures(rounds, several)
+    return _figures(rounds, several, names) | {f"{name}_skipped": why for name, why in skipped.items()}
 
 
 def _figures(
-    rounds: list[dict[tuple[str, int, int], Measured]], several: list[tuple[int, int]]
+    rounds: list[dict[tuple[str, int, int], Measured]], several: list[tuple[int, int]], names: list[str]
 ) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for writers, processes in several:
         at = f"_{writers}" + ("_two_processes" if processes > 1 else "")
-        for name in CONTENDERS:
+        for name in names:
             taken = [r[name, writers, processes] for r in rounds]
             figures[f"{name}{at}_per_s"] = median(m.per_s for m in taken)
             figures[f"{name}{at}_p50_ms"] = median(m.p50 for m in taken) * 1_000
             figures[f"{name}{at}_p99_ms"] = median(m.p99 for m in taken) * 1_000
             figures[f"{name}{at}_tail_missed"] = sum(m.missed for m in taken)
         for ours in ("door", "recording"):
-            for other in ("stock", "bare"):
+            for other in (name for name in names if name not in ("door", "recording")):
                 pairs = [(r[ours, writers, processes], r[other, writers, processes]) for r in rounds]
                 ratios = [one.per_s / two.per_s for one, two in pairs]
                 figures[f"{ours}{at}_times_{other}"] = median(ratios)
@@ -90,29 +94,27 @@ def _figures(
     return figures
 
 
-def missed(found: dict[str, Any]) -> list[str]:
-    marks = []
+def marks(found: dict[str, Any]) -> list[Mark]:
+    reached = []
     for ours in ("recording", "door"):
         for at in ("", "_two_processes"):
             for other, writers, wanted in FASTER:
-                times = found.get(f"{ours}_{writers}{at}_times_{other}", wanted)
-                if times < wanted:
-                    marks.append(f"{ours}, {writers} writers{at}: {times:.1f} x {other}, wanted {wanted}")
-            p99 = found.get(f"{ours}_{MOST}{at}_p99_of_stock", P99)
-            if p99 > P99:
-                marks.append(f"{ours}, {MOST} writers{at}: p99 {p99:.2f} of stock's, wanted {P99}")
-        lone = found.get(f"{ours}_1_p50_of_stock", 1)
-        if lone > 1:
-            marks.append(f"{ours}, a lone writer: p50 {lone:.2f} of stock's, wanted 1")
-        marks += [
-            f"{name}: {count} events"
+                if (name := f"{ours}_{writers}{at}_times_{other}") in found:
+                    reached.append(Mark(name, found[name], wanted))
+            if (name := f"{ours}_{MOST}{at}_p99_of_stock") in found:
+                reached.append(Mark(name, found[name], P99, at_most=True))
+        if (name := f"{ours}_1_p50_of_stock") in found:
+            reached.append(Mark(name, found[name], 1, at_most=True))
+        reached += [
+            Mark(name, count, 0, at_most=True)
             for name, count in found.items()
-            if name.startswith(ours) and name.endswith("_tail_missed") and count
+            if name.startswith(ours) and name.endswith("_tail_missed")
         ]
-    return marks
+    return reached
 
 
-def _prepare(server: EmbeddedServer) -> None:
+def _prepare(server: EmbeddedServer) -> dict[str, str]:
+    """Databases and tables of all; returns the peers that can't be had, and why."""
     with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as admin:
         for name in sorted({dbname for dbname, _, _ in TABLES.values()}):
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
@@ -123,6 +125,7 @@ def _prepare(server: EmbeddedServer) -> None:
     StockApplication(
         stock_environment(str(at["host"]), TABLES["stock"][0], str(at["user"]), 1, create=True)
     ).close()
+    return peers.prepare(server)
 
 
 def _measured(
@@ -134,7 +137,8 @@ def _measured(
     started = []
     for _ in range(processes):
         ours, theirs = spawn.Pipe()
-        child = spawn.Process(target=work, args=(name, host, user, writers // processes, seconds, theirs))
+        target = PEERS.get(name) or partial(work, CONTENDERS[name])
+        child = spawn.Process(target=target, args=(host, user, writers // processes, seconds, theirs))
         child.start()
         theirs.close()
         started.append((child, ours))

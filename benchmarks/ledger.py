@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import synthetic
+from benchmarks.marks import Mark
 from ckr_es.projections import ledger
 from ckr_es.store.embedded import EmbeddedServer
 from ckr_es.store.ledger import HEIGHTS, continued, included, runs
@@ -109,9 +110,7 @@ def _database(server: EmbeddedServer) -> str:
     return server.conninfo(dbname="leaves")
 
 
-def missed(found: dict[str, Any]) -> list[str]:
+def marks(found: dict[str, Any]) -> list[Mark]:
     return [
-        f"{kind}: {found[f'{kind}_ms']:.1f} ms, the mark is {MARK:.0f}"
-        for kind in ("inclusion", "consistency")
-        if found[f"{kind}_ms"] > MARK
+        Mark(f"{kind}, ms", found[f"{kind}_ms"], MARK, at_most=True) for kind in ("inclusion", "consistency")
     ]

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks import synthetic
 from benchmarks.kpi import filled
+from benchmarks.marks import Mark
 from benchmarks.writers import Stock, StockApplication, stock_environment
 from ckr_es.projections.follower import Carried, step
 from ckr_es.projections.kpi_tables import KPI
@@ -81,9 +82,9 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def missed(found: dict[str, Any]) -> list[str]:
-    marks = (("rebuild_to_stock", REBUILD), ("rebuild_to_copy", OF_COPY), ("live_to_stock", LIVE))
-    return [f"{name} {found[name]:.2f}, wanted {wanted}" for name, wanted in marks if found[name] < wanted]
+def marks(found: dict[str, Any]) -> list[Mark]:
+    wanted = (("rebuild_to_stock", REBUILD), ("rebuild_to_copy", OF_COPY), ("live_to_stock", LIVE))
+    return [Mark(name, found[name], least) for name, least in wanted]
 
 
 def _stock(server: EmbeddedServer, events: int) -> float:

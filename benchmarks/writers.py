@@ -45,6 +45,8 @@ TABLES = {
     "bare": ("bare", "bare", "position"),
     "door": ("ours", "ckr.event", "position"),
     "recording": ("ours", "ckr.event", "position"),
+    "message_db": ("message_db", "message_store.messages", "global_position"),
+    "castore": ("castore", "event", "id"),
 }
 
 
@@ -170,7 +172,14 @@ CONTENDERS: dict[str, Callable[[str, str, int], Any]] = {
 }
 
 
-def work(name: str, host: str, user: str, writers: int, seconds: float, parent: Connection) -> None:
+def work(
+    contender: Callable[[str, str, int], Any],
+    host: str,
+    user: str,
+    writers: int,
+    seconds: float,
+    parent: Connection,
+) -> None:
     """A process of `writers` threads: says when it is warm, begins when told, sends the seconds each write took."""
     ready, begin = Barrier(writers + 1), Barrier(writers + 1)
     taken: list[list[float]] = [[] for _ in range(writers)]
@@ -196,7 +205,7 @@ def work(name: str, host: str, user: str, writers: int, seconds: float, parent: 
             begin.abort()
             raise
 
-    with CONTENDERS[name](host, user, writers) as writer:
+    with contender(host, user, writers) as writer:
         threads = [Thread(target=write, args=(writer(), mine)) for mine in taken]
         for thread in threads:
             thread.start()
@@ -209,7 +218,7 @@ def work(name: str, host: str, user: str, writers: int, seconds: float, parent: 
         for thread in threads:
             thread.join()
     if failed:
-        sys.exit(f"{name}: {failed[0]!r}")
+        sys.exit(f"{contender.__name__}: {failed[0]!r}")
     parent.send([one for mine in taken for one in mine])
 
 
