@@ -15,7 +15,7 @@ from store.commands import BODY, begin, command, row
 
 from ckr_es.store.database import Database
 from ckr_es.store.door import (
-    DOOR,
+    CALL,
     Column,
     ColumnDumper,
     Command,
@@ -333,8 +333,8 @@ def test_a_snapshot_older_than_the_lock_is_refused(door: Conn) -> None:
 def test_events_that_name_no_command_of_the_batch_are_refused(door: Conn) -> None:
     columns = _columns([command(row(stream := uuid4(), 1), row(stream, 2))])
     columns[16] = _ints([1, 2])
-    with pytest.raises(psycopg.errors.InvalidParameterValue), door.cursor(binary=True) as cursor:
-        cursor.execute(DOOR, columns)
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        psycopg.RawCursor(door).execute(CALL, columns)
 
 
 def test_a_careless_session_commits_durably_all_the_same(door: Conn) -> None:

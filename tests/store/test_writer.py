@@ -86,9 +86,9 @@ class Rig:
 def rig(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     rig = Rig(database)
 
-    def counted(conn: Conn, commands: Sequence[Command]) -> list[Outcome]:
+    def counted(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
         rig.sizes.append(len(commands))
-        return append(conn, commands)
+        return append(conn, commands, timeout)
 
     append = module.append
     monkeypatch.setattr(module, "append", counted)
@@ -176,8 +176,8 @@ def test_a_reply_lost_after_the_commit_is_found_again_by_the_key(
     answered = []
     counted = module.append
 
-    def cut_off(conn: Conn, commands: Sequence[Command]) -> list[Outcome]:
-        answered.append(counted(conn, commands))
+    def cut_off(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+        answered.append(counted(conn, commands, timeout))
         if len(answered) == 1:
             rig.kill(conn.info.backend_pid)
             conn.execute("select 1")
@@ -202,7 +202,6 @@ def test_after_a_lost_reply_an_earlier_recording_is_not_taken_for_ones_own(rig: 
         rig.wait_until_at_the_door()
         rig.kill(rig.pids[0])
         other = psycopg.connect(rig.database.conninfo("ckr_app"), autocommit=True)
-        other.adapters.register_dumper(module.Column, module.ColumnDumper)
         rig.admin.execute("select pg_advisory_unlock(%s)", (LOCK,))
         [recorded] = module.append(other, [first])
         other.close()
@@ -219,10 +218,10 @@ def test_a_command_that_kills_its_server_process_is_unknown_and_its_neighbour_re
 ) -> None:
     counted = module.append
 
-    def deadly(conn: Conn, commands: Sequence[Command]) -> list[Outcome]:
+    def deadly(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
         if any(c.key == "deadly" for c in commands):
             rig.kill(conn.info.backend_pid)
-        return counted(conn, commands)
+        return counted(conn, commands, timeout)
 
     monkeypatch.setattr(module, "append", deadly)
     first, deadly_one, neighbour = rig.batch([begin(), begin(key="deadly"), begin()])

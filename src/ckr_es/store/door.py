@@ -1,28 +1,35 @@
 """The append door, called: commands go in as binary columns, an outcome for each comes back."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from select import POLLIN, POLLOUT, poll
 from struct import Struct as Packing
+from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
+from weakref import WeakSet
 
 import msgspec
 import psycopg
 from msgspec import Struct
-from psycopg.adapt import Dumper, PyFormat
-from psycopg.pq import Format
-from psycopg.rows import tuple_row
+from psycopg.adapt import Dumper, PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGconn, PGresult
 
 from ckr_es.store.envelope import StoredRow
 
 Connection = psycopg.Connection[Any]
 
-DOOR = """
+DOOR = b"ckr_append"
+CALL = b"""
     select outcome, first_position, last_position, recorded_at, leaves, conflict_stream, actual_version
-    from ckr.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b,
-                    %b, %b, %b,
-                    %b, %b, %b, %b, %b, %b, %b, %b, %b)
+    from ckr.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                    $14, $15, $16,
+                    $17, $18, $19, $20, $21, $22, $23, $24, $25)
 """
+FORMATS = [Format.BINARY] * 25
+_ready: WeakSet[Connection] = WeakSet()  # the call is prepared on these
 POSTGRES_EPOCH = date(2000, 1, 1).toordinal()
 SMALLINT, INT, BIGINT = Packing(">h").pack, Packing(">i").pack, Packing(">q").pack
 ARRAY, EMPTY_ARRAY = Packing(">iiIii").pack, Packing(">iiI").pack
@@ -93,22 +100,56 @@ class Outcome(Struct, frozen=True):
     actual_version: int | None = None
 
 
-def append(conn: Connection, commands: Sequence[Command]) -> list[Outcome]:
-    """One call of the door, with its parameters as binary arrays: one column each."""
-    with conn.cursor(binary=True, row_factory=tuple_row) as cursor:
-        answers = cursor.execute(DOOR, _columns(commands), prepare=True).fetchall()
+def append(conn: Connection, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+    """One call of the door on an autocommit connection (or within `conn.transaction()`).
+
+    Raises psycopg.Error; TimeoutError after `timeout` seconds: then the call is still under way, and `outcomes` waits on.
+    """
+    if conn not in _ready:
+        _prepare(conn)
+    conn.pgconn.send_query_prepared(DOOR, [c.data for c in _columns(commands)], FORMATS, Format.BINARY)
+    return outcomes(conn, timeout)
+
+
+def outcomes(conn: Connection, timeout: float | None = None) -> list[Outcome]:
+    """What the call under way says, in the order of its commands; raises as `append` does."""
+    result = _result(conn.pgconn, timeout)
+    if result.status != ExecStatus.TUPLES_OK:
+        raise error_from_result(result, conn.info.encoding)
+    rows = Transformer(conn)
+    rows.set_pgresult(result)
     return [
-        Outcome(
-            kind,
-            first,
-            last,
-            recorded_at and recorded_at.astimezone(UTC),
-            tuple(leaves) if leaves else (),
-            stream,
-            version,
-        )
-        for kind, first, last, recorded_at, leaves, stream, version in answers
+        Outcome(kind, first, last, recorded_at, tuple(leaves) if leaves else (), stream, version)
+        for kind, first, last, recorded_at, leaves, stream, version in rows.load_rows(0, result.ntuples, tuple)
     ]
+
+
+def _prepare(conn: Connection) -> None:
+    conn.execute("select set_config('timezone', 'UTC', false)")
+    result = conn.pgconn.prepare(DOOR, CALL)
+    if result.status != ExecStatus.COMMAND_OK:
+        raise error_from_result(result, conn.info.encoding)
+    _ready.add(conn)
+
+
+def _result(server: PGconn, timeout: float | None) -> PGresult:
+    """Straight from libpq: psycopg's own wait can't be left at a deadline."""
+    until = None if timeout is None else monotonic() + timeout
+    news = poll()
+    unsent = server.flush()
+    news.register(server.socket, POLLIN | POLLOUT if unsent else POLLIN)
+    while unsent or server.is_busy():
+        left = None if until is None else 1_000 * max(0.0, until - monotonic())
+        if not news.poll(left):
+            raise TimeoutError
+        server.consume_input()
+        if unsent and not (unsent := server.flush()):
+            news.modify(server.socket, POLLIN)
+    result = server.get_result()
+    while server.get_result():
+        pass  # the end of the answer, or of a connection that is lost
+    assert result is not None
+    return result
 
 
 class Column:
