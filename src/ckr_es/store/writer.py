@@ -14,6 +14,7 @@ from typing import Self
 import psycopg
 
 from ckr_es.store.door import Command, Connection, Outcome, append, outcomes
+from ckr_es.store.turns import Turn
 
 LOST_AT_MOST = 3  # connections that one call may lose before its commands are tried one by one
 LOST = ("08", "57P")  # SQLSTATE classes of a connection or a server that went away
@@ -29,24 +30,20 @@ class OutcomeUnknown(Exception):
 
 
 class Entry:
-    """A command and what became of it; `told` opens when there is an outcome or an error.
+    """A command and what became of it: in its `turn` there is an outcome or an error.
 
-    Once it is `taken` to the door it may be recorded, whatever its caller hears.
+    Once it is `taken` to the door it may be recorded, whatever its caller hears; when he has `left`, nobody hears.
     """
 
-    __slots__ = ("command", "error", "outcome", "taken", "told")
+    __slots__ = ("command", "error", "left", "outcome", "taken", "turn")
 
     def __init__(self, command: Command) -> None:
         self.command = command
         self.outcome: Outcome | None = None
         self.error: Exception | None = None
         self.taken = False
-        self.told = Lock()
-        self.told.acquire()
-
-    def tell(self, outcome: Outcome | None, error: Exception | None = None) -> None:
-        self.outcome, self.error = outcome, error
-        self.told.release()
+        self.left = False
+        self.turn = Turn()
 
     def heard(self) -> Outcome:
         if isinstance(self.error, psycopg.OperationalError):
@@ -103,15 +100,17 @@ class Writer:
                 if not self._busy:
                     self._wake.put(None)
             self._busy = True
-        if conn is not None:
-            self._alone(conn, entry, timeout)
-        if not entry.told.acquire(timeout=-1 if until is None else max(0.0, until - monotonic())):
+        if conn is not None and self._alone(conn, entry, timeout):
+            return entry.heard()
+        if not entry.turn.wait(-1 if until is None else max(0.0, until - monotonic())):
             with self._lock:
                 if not entry.taken:
                     self._queue.remove(entry)
                     raise Overloaded(f"not taken within {timeout} s")
-                if not entry.told.acquire(blocking=False):
+                if entry.outcome is None and entry.error is None:
+                    entry.left = True
                     raise OutcomeUnknown(f"no answer within {timeout} s")
+            entry.turn.pass_on()
         return entry.heard()
 
     def close(self, timeout: float = 10.0) -> None:
@@ -123,19 +122,18 @@ class Writer:
                 self._wake.put(None)
         self._thread.join(timeout)
 
-    def _alone(self, conn: Connection, entry: Entry, timeout: float | None) -> None:
+    def _alone(self, conn: Connection, entry: Entry, timeout: float | None) -> bool:
         """On the caller's thread. What takes longer than he has, or another connection, is left to the writer's."""
         entry.taken = True
         try:
-            [outcome] = append(conn, [entry.command], timeout)
-            entry.tell(outcome)
+            [entry.outcome] = append(conn, [entry.command], timeout)
         except TimeoutError:
             self._late = True
-        except Exception as e:  # noqa: BLE001 - whatever it is, it is told to the caller
+        except Exception as e:  # noqa: BLE001 - whatever it is, it is raised to the caller
             if self._lost(conn, e):
                 self._queue.appendleft(entry)
             else:
-                entry.tell(None, e)
+                entry.error = e
         except BaseException:
             conn.close()
             raise
@@ -145,6 +143,7 @@ class Writer:
                     self._wake.put(None)
                 else:
                     self._busy = False
+        return entry.outcome is not None or entry.error is not None
 
     def _run(self) -> None:
         try:
@@ -187,27 +186,34 @@ class Writer:
         return taken
 
     def _give_up(self) -> None:
+        why = "the writer was closed without a connection"
         with self._lock:
-            for entry in self._queue:
-                unsure = OutcomeUnknown if entry.taken else Overloaded
+            given_up = [(e, OutcomeUnknown(why) if e.taken else Overloaded(why)) for e in self._queue]
+            for entry, _ in given_up:
                 entry.taken = True
-                entry.tell(None, unsure("the writer was closed without a connection"))
             self._queue.clear()
+        self._tell([entry for entry, _ in given_up], [error for _, error in given_up])
 
     def _record(self, batch: Sequence[Entry]) -> None:
         if not batch:
             return
         try:
-            told = self._call([entry.command for entry in batch])
+            self._tell(batch, self._call([entry.command for entry in batch]))
         except Exception as e:  # noqa: BLE001 - whatever it is, it is for the caller; this thread serves all of them
             if len(batch) > 1:
                 for entry in batch:
                     self._record([entry])
             else:
-                batch[0].tell(None, e)
-        else:
-            for entry, outcome in zip(batch, told, strict=True):
-                entry.tell(outcome)
+                self._tell(batch, [e])
+
+    def _tell(self, batch: Sequence[Entry], said: Sequence[Outcome | Exception]) -> None:
+        with self._lock:
+            for entry, one in zip(batch, said, strict=True):
+                if isinstance(one, Outcome):
+                    entry.outcome = one
+                else:
+                    entry.error = one
+            Turn.queue([entry.turn for entry in batch if not entry.left])
 
     def _call(self, commands: Sequence[Command]) -> list[Outcome]:
         """A call whose reply was lost is made again: the door knows by the keys what it has recorded."""
