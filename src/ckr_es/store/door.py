@@ -31,9 +31,10 @@ CALL = b"""
 FORMATS = [Format.BINARY] * 25
 _ready: WeakSet[Connection] = WeakSet()  # the call is prepared on these
 POSTGRES_EPOCH = date(2000, 1, 1).toordinal()
-SMALLINT, INT, BIGINT = Packing(">h").pack, Packing(">i").pack, Packing(">q").pack
+SMALLINT, INT, BIGINT = Packing(">ih").pack, Packing(">ii").pack, Packing(">iq").pack  # each after its size
+SIZE = Packing(">i").pack
+NULL, UUID_SIZE = SIZE(-1), SIZE(16)
 ARRAY, EMPTY_ARRAY = Packing(">iiIii").pack, Packing(">iiI").pack
-SIZE, NULL = INT, INT(-1)
 
 
 class Guard(Struct, frozen=True):
@@ -157,12 +158,11 @@ class Column:
 
     __slots__ = ("array_oid", "data")
 
-    def __init__(self, array_oid: int, element_oid: int, values: Iterable[bytes | None]) -> None:
-        parts = [NULL if v is None else SIZE(len(v)) + v for v in values]
+    def __init__(self, array_oid: int, element_oid: int, parts: Sequence[bytes]) -> None:
         # One dimension, may hold nulls, its length, numbered from 1; an empty array has no dimension.
         head = ARRAY(1, 1, element_oid, len(parts), 1) if parts else EMPTY_ARRAY(0, 0, element_oid)
         self.array_oid = array_oid
-        self.data = b"".join((head, *parts))
+        self.data = head + b"".join(parts)
 
 
 class ColumnDumper(Dumper):
@@ -181,47 +181,52 @@ class ColumnDumper(Dumper):
 
 
 def _columns(commands: Sequence[Command]) -> list[Column]:
-    expected = [(n, *x) for n, c in enumerate(commands, 1) for x in c.expected]
-    rows = [(n, r) for n, c in enumerate(commands, 1) for r in c.rows]
+    expected = [(n, stream, version) for n, c in enumerate(commands, 1) for stream, version in c.expected]
+    rows = [(n, row) for n, c in enumerate(commands, 1) for row in c.rows]
+    guards = [c.guard for c in commands]
     return [
-        texts(c.key for c in commands),
-        Column(1001, 17, (c.request_hash for c in commands)),
-        texts(c.actor for c in commands),
-        texts(c.role for c in commands),
-        uuids(c.correlation_id for c in commands),
-        Column(1005, 21, (SMALLINT(c.status) for c in commands)),
-        texts(c.subject for c in commands),
-        _ints(c.version for c in commands),
-        texts(c.answer for c in commands),
-        Column(1016, 20, (BIGINT(c.guard.after) if c.guard else None for c in commands)),
-        texts(",".join(c.guard.types) if c.guard and c.guard.types else None for c in commands),
-        uuids(c.guard.participant_id if c.guard else None for c in commands),
-        Column(1009, 25, (_identity(c.identity) if c.identity else None for c in commands)),
-        _ints(n for n, _, _ in expected),
-        uuids(stream for _, stream, _ in expected),
-        _ints(version for _, _, version in expected),
-        _ints(n for n, _ in rows),
-        uuids(r.event_id for _, r in rows),
-        uuids(r.originator_id for _, r in rows),
-        _ints(r.originator_version for _, r in rows),
-        texts(r.topic for _, r in rows),
-        Column(1009, 25, (r.state for _, r in rows)),
-        uuids(r.causation_id for _, r in rows),
-        Column(1182, 1082, (INT(r.effective_on.toordinal() - POSTGRES_EPOCH) for _, r in rows)),
-        uuids(r.participant_id for _, r in rows),
+        texts([c.key for c in commands]),
+        _bytes(1001, 17, [c.request_hash for c in commands]),
+        texts([c.actor for c in commands]),
+        texts([c.role for c in commands]),
+        uuids([c.correlation_id for c in commands]),
+        Column(1005, 21, [SMALLINT(2, c.status) for c in commands]),
+        texts([c.subject for c in commands]),
+        _ints([c.version for c in commands]),
+        texts([c.answer for c in commands]),
+        Column(1016, 20, [BIGINT(8, g.after) if g else NULL for g in guards]),
+        texts([",".join(g.types) if g and g.types else None for g in guards]),
+        uuids([g.participant_id if g else None for g in guards]),
+        _bytes(1009, 25, [_identity(c.identity) if c.identity else None for c in commands]),
+        _ints([n for n, _, _ in expected]),
+        uuids([stream for _, stream, _ in expected]),
+        _ints([version for _, _, version in expected]),
+        _ints([n for n, _ in rows]),
+        uuids([r.event_id for _, r in rows]),
+        uuids([r.originator_id for _, r in rows]),
+        _ints([r.originator_version for _, r in rows]),
+        texts([r.topic for _, r in rows]),
+        _bytes(1009, 25, [r.state for _, r in rows]),
+        uuids([r.causation_id for _, r in rows]),
+        Column(1182, 1082, [INT(4, r.effective_on.toordinal() - POSTGRES_EPOCH) for _, r in rows]),
+        uuids([r.participant_id for _, r in rows]),
     ]
 
 
 def texts(values: Iterable[str | None]) -> Column:
-    return Column(1009, 25, (None if v is None else v.encode() for v in values))
+    return _bytes(1009, 25, [None if v is None else v.encode() for v in values])
 
 
 def uuids(values: Iterable[UUID | None]) -> Column:
-    return Column(2951, 2950, (v.bytes if v else None for v in values))
+    return Column(2951, 2950, [UUID_SIZE + v.bytes if v else NULL for v in values])
 
 
 def _ints(values: Iterable[int]) -> Column:
-    return Column(1007, 23, map(INT, values))
+    return Column(1007, 23, [INT(4, v) for v in values])
+
+
+def _bytes(array_oid: int, element_oid: int, values: Iterable[bytes | None]) -> Column:
+    return Column(array_oid, element_oid, [NULL if v is None else SIZE(len(v)) + v for v in values])
 
 
 def _identity(identity: Identity | Erasure) -> bytes:
