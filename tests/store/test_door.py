@@ -18,25 +18,21 @@ from store.commands import BODY, begin, command, row
 from ckr_es.store.database import Database
 from ckr_es.store.door import (
     CALL,
-    Column,
-    ColumnDumper,
     Command,
     Erasure,
     Guard,
     Identity,
     Outcome,
     _columns,
-    _ints,
     append,
 )
+from ckr_es.store.prepared import ints
 
 Conn = psycopg.Connection[Any]
 
 
 def connect(database: Database, role: str = "ckr_app") -> Conn:
-    conn = psycopg.connect(database.conninfo(role), autocommit=True)
-    conn.adapters.register_dumper(Column, ColumnDumper)
-    return conn
+    return psycopg.connect(database.conninfo(role), autocommit=True)
 
 
 @pytest.fixture
@@ -402,9 +398,10 @@ def test_a_snapshot_older_than_the_lock_is_refused(door: Conn) -> None:
 
 def test_events_that_name_no_command_of_the_batch_are_refused(door: Conn) -> None:
     columns = _columns([command(row(stream := uuid4(), 1), row(stream, 2))])
-    columns[16] = _ints([1, 2])
+    columns[16] = ints([1, 2])
+    CALL.send(door, columns)
     with pytest.raises(psycopg.errors.InvalidParameterValue):
-        psycopg.RawCursor(door).execute(CALL, columns)
+        CALL.rows(door)
 
 
 def test_a_careless_session_commits_durably_all_the_same(door: Conn) -> None:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar, cast
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
-from ckr_es.store.turns import Turn
+from ckr_es.store.turns import Turn, go_on
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -68,7 +68,7 @@ class Together(Generic[Q, A]):
                 if not one.answered:
                     one.error, one.answered = e, True
         finally:
-            Turn.queue([one.turn for one in asked[1:]])
+            go_on([one.turn for one in asked[1:]])
             with self._lock:
                 if self._waiting:
                     self._waiting.popleft().turn.come()

@@ -13,12 +13,12 @@ ABREAST = 2
 class Turn:
     """A thread waits for it once; whoever goes on lets the next one go."""
 
-    __slots__ = ("_gate", "_next")
+    __slots__ = ("_gate", "following")
 
     def __init__(self) -> None:
         self._gate = Lock()
         self._gate.acquire()
-        self._next: Turn | None = None
+        self.following: Turn | None = None
 
     def wait(self, timeout: float = -1) -> bool:
         """Whether it came within so many seconds (-1: however long it takes)."""
@@ -32,13 +32,13 @@ class Turn:
 
     def pass_on(self) -> None:
         """For whoever goes on without waiting further."""
-        if self._next is not None:
-            self._next.come()
+        if self.following is not None:
+            self.following.come()
 
-    @staticmethod
-    def queue(turns: Sequence["Turn"]) -> None:
-        """They come in this order; nobody may have left without passing on."""
-        for turn, following in zip(turns, turns[ABREAST:], strict=False):
-            turn._next = following
-        for turn in turns[:ABREAST]:
-            turn.come()
+
+def go_on(turns: Sequence[Turn]) -> None:
+    """In this order; nobody of them may have left."""
+    for turn, following in zip(turns, turns[ABREAST:], strict=False):
+        turn.following = following
+    for turn in turns[:ABREAST]:
+        turn.come()

@@ -1,7 +1,7 @@
 """Group commit: the commands of a process go through the append door together, and a lone one goes at once.
 
 Whoever finds the writer idle calls the door on his own thread. What comes during a call goes in the next, made by the
-writer's thread: one transaction, one lock, one round trip and one flush for all of it. Each command is judged for itself.
+writer's thread: one transaction, one lock, one round trip and one flush for all of it; each is judged for itself.
 """
 
 from collections import deque
@@ -13,8 +13,9 @@ from typing import Self
 
 import psycopg
 
-from ckr_es.store.door import Command, Connection, Outcome, append, outcomes
-from ckr_es.store.turns import Turn
+from ckr_es.store.door import Command, Outcome, append, outcomes
+from ckr_es.store.prepared import Connection
+from ckr_es.store.turns import Turn, go_on
 
 LOST_AT_MOST = 3  # connections that one call may lose before its commands are tried one by one
 LOST = ("08", "57P")  # SQLSTATE classes of a connection or a server that went away
@@ -213,7 +214,7 @@ class Writer:
                     entry.outcome = one
                 else:
                     entry.error = one
-            Turn.queue([entry.turn for entry in batch if not entry.left])
+            go_on([entry.turn for entry in batch if not entry.left])
 
     def _call(self, commands: Sequence[Command]) -> list[Outcome]:
         """A call whose reply was lost is made again: the door knows by the keys what it has recorded."""
