@@ -195,28 +195,28 @@ def test_commands_of_a_batch_are_judged_against_those_before_them(door: Conn) ->
 
 
 # What a command says of four streams; some say the same key, and most could be recorded.
-STREAMS, KEYS = st.integers(0, 3), st.integers(0, 5)
+STREAMS, KEYS = st.integers(0, 3), st.integers(0, 7)
 GIVEN = st.fixed_dictionaries(
     {
         "key": KEYS,
-        "request": st.sampled_from([0, 0, 1]),
-        "expected": st.lists(st.tuples(STREAMS, st.sampled_from([0, 0, 1, -1])), max_size=1),
-        "rows": st.lists(st.tuples(STREAMS, st.sampled_from([1, 1, 2, 0, 3])), min_size=1, max_size=2),
-        "guarded": st.sampled_from([False, False, True]),
-        "inn": st.sampled_from([None, None, 0, 1]),
+        "request": st.sampled_from([0, 0, 0, 1]),
+        "expected": st.lists(st.tuples(STREAMS, st.sampled_from([0, 0, 1, 1, -1])), max_size=1),
+        "rows": st.lists(st.tuples(STREAMS, st.sampled_from([1, 1, 1, 2, 2, 0, 3])), min_size=1, max_size=2),
+        "guarded": st.sampled_from([False] * 5 + [True]),
+        "inn": st.sampled_from([None] * 5 + [0, 1]),
     }
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(GIVEN, min_size=2, max_size=8), st.integers(0, 3))
+@given(st.lists(GIVEN, min_size=4, max_size=12), st.integers(0, 5))
 def test_a_batch_is_answered_as_its_commands_one_by_one(
     database: Database, batch: list[dict[str, Any]], before: int
 ) -> None:
     """Only a call of many judges them by sets; the first `before` come in calls of their own both times."""
 
     def told(apart: int) -> list[Any]:
-        streams, keys, firm = [uuid4() for _ in range(4)], [str(uuid4()) for _ in range(6)], uuid4()
+        streams, keys, firm = [uuid4() for _ in range(4)], [str(uuid4()) for _ in range(8)], uuid4()
         persons = [(uuid4(), f"{uuid4().int % 10**12:012}") for _ in range(2)]
         with connect(database) as door:
             start = head(door)
