@@ -32,7 +32,7 @@ from benchmarks.writers import stock_environment
 from ckr_es.aggregates import participant
 from ckr_es.store import keys
 from ckr_es.store.database import Database
-from ckr_es.store.door import Column, ColumnDumper, Command, append
+from ckr_es.store.door import Command, append
 from ckr_es.store.embedded import EmbeddedServer
 from ckr_es.store.envelope import EventMapper, Proposed
 from ckr_es.store.schema import migrate
@@ -182,7 +182,6 @@ def _prepare(server: EmbeddedServer, firms: int) -> tuple[list[UUID], str]:
     registered = participant.Registered(kind="entrepreneur", registered_on=date(2018, 1, 10))
     joined = participant.JoinedCluster(cluster="organic", joined_on=date(2018, 2, 1))
     with psycopg.connect(database.conninfo("ckr_app"), autocommit=True) as conn:
-        conn.adapters.register_dumper(Column, ColumnDumper)
         commands = [_told(id, registered, joined) for id in ids]
         for n in range(0, len(commands), 256):
             append(conn, commands[n : n + 256])

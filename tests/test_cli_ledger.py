@@ -19,7 +19,7 @@ from test_cli import run, serving
 from ckr_es.audit.battery import sales
 from ckr_es.audit.folder import Folder
 from ckr_es.store.database import Database
-from ckr_es.store.door import Column, ColumnDumper, append
+from ckr_es.store.door import append
 from ckr_es.store.embedded import EmbeddedServer
 
 
@@ -45,7 +45,6 @@ def opened(data: Path) -> Iterator[Database]:
 
 def record(database: Database) -> None:
     with psycopg.connect(database.conninfo("ckr_app"), autocommit=True) as door:
-        door.adapters.register_dumper(Column, ColumnDumper)
         (n,) = door.execute("select count(*) from ckr.event").fetchone() or (0,)
         append(door, [sales(n + i) for i in range(1, 21)])
 

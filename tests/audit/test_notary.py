@@ -14,7 +14,7 @@ from ckr_es.audit.checkpoints import BadCheckpoint, PublicKey, Signer, parsed
 from ckr_es.audit.folder import Folder
 from ckr_es.audit.notary import ROLE, Busy, Inconsistent, Notary
 from ckr_es.store.database import Database
-from ckr_es.store.door import Column, ColumnDumper, append
+from ckr_es.store.door import append
 from ckr_es.store.ledger import root
 
 Session = psycopg.Connection[tuple[Any, ...]]
@@ -38,7 +38,6 @@ def recorded(database: Database) -> None:
 
 def record(database: Database, events: int) -> None:
     with psycopg.connect(database.conninfo("ckr_app"), autocommit=True) as door:
-        door.adapters.register_dumper(Column, ColumnDumper)
         append(door, [begin() for _ in range(events)])
 
 

@@ -18,7 +18,7 @@ from ckr_es.audit import verify_log
 from ckr_es.audit.folder import Folder
 from ckr_es.audit.notary import ROLE, Notary
 from ckr_es.store.database import Database
-from ckr_es.store.door import Column, ColumnDumper, append
+from ckr_es.store.door import append
 from ckr_es.store.log import export_page
 
 SCRIPT = Path(verify_log.__file__)
@@ -52,7 +52,6 @@ def home(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Path:
         psycopg.connect(database.conninfo(ROLE), autocommit=True) as eyes,
         Notary(folder) as notary,
     ):
-        door.adapters.register_dumper(Column, ColumnDumper)
         for events in (5, 8):
             append(door, [begin() for _ in range(events)])
             notary.sign(eyes)

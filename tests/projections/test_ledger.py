@@ -11,7 +11,7 @@ from ckr_es.projections import ledger
 from ckr_es.projections.follower import step
 from ckr_es.projections.rebuild import rebuild
 from ckr_es.projections.schemas import ensure
-from ckr_es.store.door import Column, ColumnDumper, append
+from ckr_es.store.door import append
 from ckr_es.store.ledger import continued, included, root
 
 # Past the door, whose trigger is off for the while: rows of no kind of ours, and leaves that are hashes of nothing.
@@ -39,7 +39,6 @@ def leaves(conn):
 def test_nodes_do_not_depend_on_where_batches_ended(databases, most):
     with databases() as database:
         with psycopg.connect(database.conninfo("ckr_app"), autocommit=True) as door:
-            door.adapters.register_dumper(Column, ColumnDumper)
             append(door, [begin() for _ in range(600)])
         with psycopg.connect(database.admin_conninfo(), autocommit=True) as conn:
             # the events of these commands are of no type that is known, and what is not known is decoded

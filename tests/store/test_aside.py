@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from concurrent.futures import Future
 
 import pytest
 
@@ -55,29 +54,32 @@ def test_who_is_cancelled_leaves_its_code_properly() -> None:
     assert left == [True]
 
 
-def test_many_wait_on_one_thread_and_hear_each_their_own() -> None:
-    futures: list[Future[int]] = [Future() for _ in range(200)]
+def test_many_wait_on_one_thread_and_one_wakes_them_all() -> None:
+    turns: list[aside.Turn] = []
 
-    def code(n: int) -> tuple[int, int]:
-        return aside.result(futures[n], 10), threading.get_ident()
+    def code(n: int) -> tuple[int, bool, int]:
+        turns.append(aside.Turn())
+        return n, turns[n].wait(10), threading.get_ident()
 
-    async def main() -> list[tuple[int, int]]:
-        waiting = asyncio.gather(*(aside.run(code, n) for n in range(len(futures))))
+    async def main() -> list[tuple[int, bool, int]]:
+        waiting = asyncio.gather(*(aside.run(code, n) for n in range(200)))
         await asyncio.sleep(0)
-        answering = threading.Thread(target=lambda: [f.set_result(n) for n, f in enumerate(futures)])
+        answering = threading.Thread(target=aside.go_on, args=(turns,))
         answering.start()
         heard = await waiting
         answering.join()
         return heard
 
     here = threading.get_ident()
-    assert asyncio.run(main()) == [(n, here) for n in range(len(futures))]
+    assert asyncio.run(main()) == [(n, True, here) for n in range(200)]
 
 
-def test_patience_ends_alike_in_a_thread_and_aside() -> None:
-    never: Future[int] = Future()
-    with pytest.raises(TimeoutError):
-        aside.result(never, 0.01)
-    with pytest.raises(TimeoutError):
-        asyncio.run(aside.run(aside.result, never, 0.01))
-    assert not never.done()
+def test_patience_ends_and_what_comes_after_it_harms_nobody() -> None:
+    def code() -> bool:
+        turn = aside.Turn()
+        came = turn.wait(0.01)
+        aside.go_on([turn])
+        aside.sleep(0.01)
+        return came
+
+    assert asyncio.run(aside.run(code)) is False

@@ -10,31 +10,29 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from store.commands import BODY, begin, command, row
 
 from ckr_es.store.database import Database
 from ckr_es.store.door import (
-    DOOR,
-    Column,
-    ColumnDumper,
+    CALL,
     Command,
     Erasure,
     Guard,
     Identity,
     Outcome,
     _columns,
-    _ints,
     append,
 )
+from ckr_es.store.prepared import ints
 
 Conn = psycopg.Connection[Any]
 
 
 def connect(database: Database, role: str = "ckr_app") -> Conn:
-    conn = psycopg.connect(database.conninfo(role), autocommit=True)
-    conn.adapters.register_dumper(Column, ColumnDumper)
-    return conn
+    return psycopg.connect(database.conninfo(role), autocommit=True)
 
 
 @pytest.fixture
@@ -196,6 +194,74 @@ def test_commands_of_a_batch_are_judged_against_those_before_them(door: Conn) ->
     assert kinds == ["recorded", "conflict", "recorded", "conflict", "recorded"]
 
 
+# What a command says of four streams; some say the same key, and most could be recorded.
+STREAMS, KEYS = st.integers(0, 3), st.integers(0, 7)
+GIVEN = st.fixed_dictionaries(
+    {
+        "key": KEYS,
+        "request": st.sampled_from([0, 0, 0, 1]),
+        "expected": st.lists(st.tuples(STREAMS, st.sampled_from([0, 0, 1, 1, -1])), max_size=1),
+        "rows": st.lists(st.tuples(STREAMS, st.sampled_from([1, 1, 1, 2, 2, 0, 3])), min_size=1, max_size=2),
+        "guarded": st.sampled_from([False] * 5 + [True]),
+        "inn": st.sampled_from([None] * 5 + [0, 1]),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(GIVEN, min_size=4, max_size=12), st.integers(0, 5))
+def test_a_batch_is_answered_as_its_commands_one_by_one(
+    database: Database, batch: list[dict[str, Any]], before: int
+) -> None:
+    """Only a call of many judges them by sets; the first `before` come in calls of their own both times."""
+
+    def told(apart: int) -> list[Any]:
+        streams, keys, firm = [uuid4() for _ in range(4)], [str(uuid4()) for _ in range(8)], uuid4()
+        persons = [(uuid4(), f"{uuid4().int % 10**12:012}") for _ in range(2)]
+        with connect(database) as door:
+            start = head(door)
+            commands = [
+                command(
+                    *(row(streams[s], v, participant_id=firm) for s, v in one["rows"]),
+                    key=keys[one["key"]],
+                    request_hash=b"%d" % one["request"],
+                    expected=tuple((streams[s], v) for s, v in one["expected"]),
+                    guard=Guard(after=start, participant_id=firm) if one["guarded"] else None,
+                    identity=None
+                    if one["inn"] is None
+                    else identity(persons[one["inn"]][1], participant_id=uuid4()),
+                )
+                for one in batch
+            ]
+            outcomes = [outcome for c in commands[:apart] for outcome in append(door, [c])]
+            outcomes += append(door, commands[apart:]) if commands[apart:] else []
+            log = door.execute(
+                "select position, stream_id, stream_version, command_key, leaf from ckr.event"
+                " where position > %s order by position",
+                (start,),
+            ).fetchall()
+            kept = door.execute("select key from ckr.command where key = any (%s)", (keys,)).fetchall()
+        assert [leaf for o in outcomes if o.kind == "recorded" for leaf in o.leaves] == [r[4] for r in log]
+        return [
+            [
+                (
+                    o.kind,
+                    o.first_position and o.first_position - start,
+                    o.last_position and o.last_position - start,
+                    streams.index(o.conflict_stream)
+                    if o.conflict_stream in streams
+                    else o.conflict_stream is None,
+                    o.actual_version,
+                )
+                for o in outcomes
+            ],
+            [(r[0] - start, streams.index(r[1]), r[2], keys.index(r[3])) for r in log],
+            sorted(keys.index(key) for (key,) in kept),
+        ]
+
+    assert told(before) == told(len(batch))
+
+
 def test_a_refused_command_leaves_no_trace_for_the_next_one(door: Conn) -> None:
     a, b = uuid4(), uuid4()
     one(door, begin(b))
@@ -332,9 +398,10 @@ def test_a_snapshot_older_than_the_lock_is_refused(door: Conn) -> None:
 
 def test_events_that_name_no_command_of_the_batch_are_refused(door: Conn) -> None:
     columns = _columns([command(row(stream := uuid4(), 1), row(stream, 2))])
-    columns[16] = _ints([1, 2])
-    with pytest.raises(psycopg.errors.InvalidParameterValue), door.cursor(binary=True) as cursor:
-        cursor.execute(DOOR, columns)
+    columns[16] = ints([1, 2])
+    CALL.send(door, columns)
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        CALL.rows(door)
 
 
 def test_a_careless_session_commits_durably_all_the_same(door: Conn) -> None:

@@ -11,7 +11,7 @@ import pytest
 from store.commands import begin
 
 from ckr_es.store.database import Database
-from ckr_es.store.door import Column, ColumnDumper, Command, Outcome, append
+from ckr_es.store.door import Command, Outcome, append
 from ckr_es.store.writer import OutcomeUnknown, Overloaded, Writer
 
 Conn = psycopg.Connection[Any]
@@ -59,7 +59,6 @@ def test_a_lone_command_is_not_delayed_for_company(database: Database) -> None:
     """The quickest of many, by turns: what the machine does besides is in neither of them."""
     bare = connecting(database)()
     bare.autocommit = True
-    bare.adapters.register_dumper(Column, ColumnDumper)
 
     def took(act: Callable[[Command], object]) -> float:
         command = begin()

@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 from store.commands import begin
 
 from ckr_es.store.database import Database
-from ckr_es.store.door import Column, ColumnDumper, Erasure, Identity, append
+from ckr_es.store.door import Erasure, Identity, append
 
 OURS = ("ckr_app", "ckr_projector", "ckr_reader", "ckr_migrator", "ckr_notary")
 ABOVE_PRIVILEGES = ("ckr_owner", "superuser", "superuser as a replica")
@@ -63,7 +63,6 @@ def session(database: Database, who: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture(scope="module", autouse=True)
 def recorded(database: Database) -> None:
     with session(database, "ckr_app") as door:
-        door.adapters.register_dumper(Column, ColumnDumper)
         who = begin().rows[0].originator_id
         kept = Identity(
             participant_id=who, inn="246500000001", fields=b"{}", salt=b"s" * 32, commitment=b"c" * 32
@@ -126,10 +125,8 @@ def test_a_role_has_no_more_than_it_needs(database: Database, who: str, statemen
 
 @pytest.mark.parametrize("who", ["ckr_projector", "ckr_reader"])
 def test_only_the_application_may_use_the_door(database: Database, who: str) -> None:
-    with session(database, who) as conn:
-        conn.adapters.register_dumper(Column, ColumnDumper)
-        with pytest.raises(InsufficientPrivilege, match="append"):
-            append(conn, [begin()])
+    with session(database, who) as conn, pytest.raises(InsufficientPrivilege, match="append"):
+        append(conn, [begin()])
 
 
 def test_the_owner_cannot_log_in(database: Database) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -86,11 +87,12 @@ class Rig:
 def rig(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     rig = Rig(database)
 
-    def counted(conn: Conn, commands: Sequence[Command]) -> list[Outcome]:
+    def counted(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
         rig.sizes.append(len(commands))
-        return append(conn, commands)
+        return append(conn, commands, timeout)
 
     append = module.append
+    rig.writer.submit(begin())  # connected: from here on a lone command goes on its caller's thread
     monkeypatch.setattr(module, "append", counted)
     yield rig
     rig.writer.close()
@@ -98,9 +100,17 @@ def rig(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     rig.admin.close()
 
 
-def test_a_lone_command_waits_for_nobody(rig: Rig) -> None:
+def test_a_lone_command_waits_for_nobody(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, counted = [], module.append
+
+    def seen(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+        threads.append(threading.current_thread())
+        return counted(conn, commands, timeout)
+
+    monkeypatch.setattr(module, "append", seen)
     assert [rig.writer.submit(begin()).kind for _ in range(3)] == ["recorded"] * 3
     assert rig.sizes == [1, 1, 1]
+    assert threads == [threading.current_thread()] * 3
 
 
 def test_what_comes_during_a_call_goes_together_in_the_next(rig: Rig) -> None:
@@ -156,6 +166,9 @@ def test_a_poisoned_command_harms_no_neighbour(rig: Rig, name: str) -> None:
     with pytest.raises(error) as caught:
         poisoned.result()
     assert not isinstance(caught.value, Overloaded | OutcomeUnknown)
+    with pytest.raises(type(caught.value)):
+        rig.writer.submit(poison)
+    assert rig.writer.submit(begin()).kind == "recorded"
     assert rig.count(begin(key=poison.key.replace("\ud800", "?"))) == 0
 
 
@@ -176,8 +189,8 @@ def test_a_reply_lost_after_the_commit_is_found_again_by_the_key(
     answered = []
     counted = module.append
 
-    def cut_off(conn: Conn, commands: Sequence[Command]) -> list[Outcome]:
-        answered.append(counted(conn, commands))
+    def cut_off(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+        answered.append(counted(conn, commands, timeout))
         if len(answered) == 1:
             rig.kill(conn.info.backend_pid)
             conn.execute("select 1")
@@ -202,7 +215,6 @@ def test_after_a_lost_reply_an_earlier_recording_is_not_taken_for_ones_own(rig: 
         rig.wait_until_at_the_door()
         rig.kill(rig.pids[0])
         other = psycopg.connect(rig.database.conninfo("ckr_app"), autocommit=True)
-        other.adapters.register_dumper(module.Column, module.ColumnDumper)
         rig.admin.execute("select pg_advisory_unlock(%s)", (LOCK,))
         [recorded] = module.append(other, [first])
         other.close()
@@ -219,10 +231,10 @@ def test_a_command_that_kills_its_server_process_is_unknown_and_its_neighbour_re
 ) -> None:
     counted = module.append
 
-    def deadly(conn: Conn, commands: Sequence[Command]) -> list[Outcome]:
+    def deadly(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
         if any(c.key == "deadly" for c in commands):
             rig.kill(conn.info.backend_pid)
-        return counted(conn, commands)
+        return counted(conn, commands, timeout)
 
     monkeypatch.setattr(module, "append", deadly)
     first, deadly_one, neighbour = rig.batch([begin(), begin(key="deadly"), begin()])
@@ -246,6 +258,39 @@ def test_past_its_deadline_a_taken_command_is_unknown_and_a_waiting_one_certainl
     assert (rig.count(taken), rig.count(waiting)) == (1, 0)
     assert rig.writer.submit(taken).kind == "recorded"
     assert rig.count(taken) == 1
+
+
+def test_whoever_leaves_at_his_deadline_holds_up_nobody_behind_him(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers of one call are woken one by the other."""
+    counted = module.append
+
+    def slow(conn: Conn, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+        outcomes = counted(conn, commands, timeout)
+        time.sleep(0.5 * (len(commands) > 1))
+        return outcomes
+
+    monkeypatch.setattr(module, "append", slow)
+    with rig.door_held():
+        futures = [rig.submit(begin())]
+        rig.wait_until_at_the_door()
+        for n in range(1, 9):
+            futures.append(rig.submit(begin(), timeout=20 if n in (1, 4, 7, 8) else 0.3))
+            rig.wait_until_queued(n)
+    heard = [type(f.exception()) if f.exception(5) else f.result().kind for f in futures]
+    left = OutcomeUnknown
+    assert heard == ["recorded", "recorded", left, left, "recorded", left, left, "recorded", "recorded"]
+
+
+def test_a_connection_lost_while_nobody_waits_any_more_is_made_again(rig: Rig) -> None:
+    with rig.door_held():
+        future = rig.submit(begin(), timeout=0.2)
+        with pytest.raises(OutcomeUnknown):
+            future.result()
+        rig.kill(rig.pids[0])
+    assert rig.writer.submit(begin(), timeout=5).kind == "recorded"
+    assert len(rig.pids) == 2
 
 
 def test_a_full_queue_refuses_at_once(rig: Rig) -> None:

@@ -34,7 +34,7 @@ from ckr_es.audit.notary import ROLE, Notary
 from ckr_es.audit.verifying import Fault, Seen, differing, opened, signed_by, verify
 from ckr_es.rules import Refused
 from ckr_es.store.database import Database
-from ckr_es.store.door import Column, ColumnDumper, Command, append
+from ckr_es.store.door import Command, append
 from ckr_es.store.embedded import EmbeddedServer
 from ckr_es.store.envelope import EventMapper, Proposed
 from ckr_es.store.log import export_page
@@ -151,7 +151,6 @@ def _recorded(database: Database, folder: Folder) -> Kept:
         psycopg.connect(database.conninfo(ROLE), autocommit=True) as eyes,
         psycopg.connect(database.conninfo("ckr_app"), autocommit=True) as door,
     ):
-        door.adapters.register_dumper(Column, ColumnDumper)
         for size in CHECKPOINTS:
             append(door, [sales(n) for n in range(notary.size + 1, size + 1)])
             notary.sign(eyes)

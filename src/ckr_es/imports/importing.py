@@ -19,7 +19,6 @@ from ckr_es.imports.deciding import BATCH, Desk, Verdict
 from ckr_es.imports.preparing import Clerk, Lines
 from ckr_es.registry.loading import DIED, UPLOADED, Stopped, Watch
 from ckr_es.rules import Forbidden, Invalid, Refused
-from ckr_es.store.door import Column, ColumnDumper
 
 Conn = psycopg.Connection[Any]
 STAGED: Final = 5000  # rows put in at once
@@ -116,7 +115,6 @@ STATES: Final[dict[course.State, str]] = {
 def connected(tracking: ServiceTracking) -> Iterator[Conn]:
     """A connection of its own that may use the door."""
     with closing(tracking.recorder.connect()) as conn:
-        conn.adapters.register_dumper(Column, ColumnDumper)
         windows.prepare(conn)
         yield conn
 

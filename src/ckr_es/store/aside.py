@@ -7,8 +7,7 @@ those who wait at the same time are asked for together.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
@@ -47,14 +46,6 @@ def wait(there: Awaitable[T]) -> T:
     return cast(T, loop.switch(there))
 
 
-def result(future: "Future[T]", timeout: float | None = None) -> T:
-    """The future's result, in a thread and aside alike. Raises TimeoutError after so many seconds."""
-    if not is_aside():
-        return future.result(timeout)
-    wait(_done(future, timeout))
-    return future.result(0)
-
-
 def sleep(seconds: float) -> None:
     """As time.sleep, in a thread and aside alike."""
     if is_aside():
@@ -63,16 +54,40 @@ def sleep(seconds: float) -> None:
         time.sleep(seconds)
 
 
-def _done(future: "Future[Any]", timeout: float | None) -> "asyncio.Future[None]":
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
+class Turn:
+    """Code on a loop waits for it once, as a thread does for its `turns.Turn`; any thread may let it come."""
 
-    def tell() -> None:
-        if not done.done():
-            done.set_result(None)
+    __slots__ = ("_came", "loop")
 
-    future.add_done_callback(lambda _: loop.call_soon_threadsafe(tell))
-    if timeout is not None:
-        timer = loop.call_later(timeout, tell)
-        done.add_done_callback(lambda _: timer.cancel())
-    return done
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._came: asyncio.Future[bool] = self.loop.create_future()
+
+    def wait(self, timeout: float = -1) -> bool:
+        """Whether it came within so many seconds (-1: however long it takes)."""
+        timer = None if timeout < 0 else self.loop.call_later(timeout, self.tell, False)
+        try:
+            return wait(self._came)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def tell(self, came: bool) -> None:
+        """On the loop's own thread."""
+        if not self._came.done():
+            self._came.set_result(came)
+
+    def pass_on(self) -> None:
+        """Nobody waits behind it: on a loop one goes on after the other anyway."""
+
+
+def go_on(turns: Sequence[Turn]) -> None:
+    """All of them come, the loop being woken once."""
+    for loop in {turn.loop for turn in turns}:
+        mine = [turn for turn in turns if turn.loop is loop]
+        loop.call_soon_threadsafe(_tell, mine)
+
+
+def _tell(turns: Sequence[Turn]) -> None:
+    for turn in turns:
+        turn.tell(True)

@@ -1,32 +1,39 @@
 """The append door, called: commands go in as binary columns, an outcome for each comes back."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
-from struct import Struct as Packing
-from typing import Any, Literal
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
-import psycopg
 from msgspec import Struct
-from psycopg.adapt import Dumper, PyFormat
-from psycopg.pq import Format
-from psycopg.rows import tuple_row
 
 from ckr_es.store.envelope import StoredRow
+from ckr_es.store.prepared import (
+    BIGINT,
+    INT,
+    NULL,
+    SMALLINT,
+    Connection,
+    Prepared,
+    array,
+    bytea,
+    ints,
+    texts,
+    uuids,
+)
 
-Connection = psycopg.Connection[Any]
-
-DOOR = """
+CALL = Prepared(
+    "ckr_append",
+    """
     select outcome, first_position, last_position, recorded_at, leaves, conflict_stream, actual_version
-    from ckr.append(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b,
-                    %b, %b, %b,
-                    %b, %b, %b, %b, %b, %b, %b, %b, %b)
-"""
+    from ckr.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                    $14, $15, $16,
+                    $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    """,
+    25,
+)
 POSTGRES_EPOCH = date(2000, 1, 1).toordinal()
-SMALLINT, INT, BIGINT = Packing(">h").pack, Packing(">i").pack, Packing(">q").pack
-ARRAY, EMPTY_ARRAY = Packing(">iiIii").pack, Packing(">iiI").pack
-SIZE, NULL = INT, INT(-1)
 
 
 class Guard(Struct, frozen=True):
@@ -93,94 +100,54 @@ class Outcome(Struct, frozen=True):
     actual_version: int | None = None
 
 
-def append(conn: Connection, commands: Sequence[Command]) -> list[Outcome]:
-    """One call of the door, with its parameters as binary arrays: one column each."""
-    with conn.cursor(binary=True, row_factory=tuple_row) as cursor:
-        answers = cursor.execute(DOOR, _columns(commands), prepare=True).fetchall()
+def append(conn: Connection, commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+    """One call of the door on an autocommit connection (or within `conn.transaction()`).
+
+    Raises psycopg.Error; TimeoutError after `timeout` seconds: then the call is under way, and `outcomes` waits on.
+    """
+    CALL.send(conn, _columns(commands))
+    return outcomes(conn, timeout)
+
+
+def outcomes(conn: Connection, timeout: float | None = None) -> list[Outcome]:
+    """What the call under way says, in the order of its commands; raises as `append` does."""
     return [
-        Outcome(
-            kind,
-            first,
-            last,
-            recorded_at and recorded_at.astimezone(UTC),
-            tuple(leaves) if leaves else (),
-            stream,
-            version,
-        )
-        for kind, first, last, recorded_at, leaves, stream, version in answers
+        Outcome(kind, first, last, recorded_at, tuple(leaves) if leaves else (), stream, version)
+        for kind, first, last, recorded_at, leaves, stream, version in CALL.rows(conn, timeout)
     ]
 
 
-class Column:
-    """A binary array for the server; psycopg's own list dumper would guess the type from the values."""
-
-    __slots__ = ("array_oid", "data")
-
-    def __init__(self, array_oid: int, element_oid: int, values: Iterable[bytes | None]) -> None:
-        parts = [NULL if v is None else SIZE(len(v)) + v for v in values]
-        # One dimension, may hold nulls, its length, numbered from 1; an empty array has no dimension.
-        head = ARRAY(1, 1, element_oid, len(parts), 1) if parts else EMPTY_ARRAY(0, 0, element_oid)
-        self.array_oid = array_oid
-        self.data = b"".join((head, *parts))
-
-
-class ColumnDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: Column) -> bytes:
-        return obj.data
-
-    def get_key(self, obj: Column, _: PyFormat) -> Any:
-        return (self.cls, obj.array_oid)
-
-    def upgrade(self, obj: Column, _: PyFormat) -> "ColumnDumper":
-        dumper = ColumnDumper(self.cls)
-        dumper.oid = obj.array_oid
-        return dumper
-
-
-def _columns(commands: Sequence[Command]) -> list[Column]:
-    expected = [(n, *x) for n, c in enumerate(commands, 1) for x in c.expected]
-    rows = [(n, r) for n, c in enumerate(commands, 1) for r in c.rows]
+def _columns(commands: Sequence[Command]) -> list[bytes]:
+    expected = [(n, stream, version) for n, c in enumerate(commands, 1) for stream, version in c.expected]
+    rows = [(n, row) for n, c in enumerate(commands, 1) for row in c.rows]
+    guards = [c.guard for c in commands]
     return [
-        texts(c.key for c in commands),
-        Column(1001, 17, (c.request_hash for c in commands)),
-        texts(c.actor for c in commands),
-        texts(c.role for c in commands),
-        uuids(c.correlation_id for c in commands),
-        Column(1005, 21, (SMALLINT(c.status) for c in commands)),
-        texts(c.subject for c in commands),
-        _ints(c.version for c in commands),
-        texts(c.answer for c in commands),
-        Column(1016, 20, (BIGINT(c.guard.after) if c.guard else None for c in commands)),
-        texts(",".join(c.guard.types) if c.guard and c.guard.types else None for c in commands),
-        uuids(c.guard.participant_id if c.guard else None for c in commands),
-        Column(1009, 25, (_identity(c.identity) if c.identity else None for c in commands)),
-        _ints(n for n, _, _ in expected),
-        uuids(stream for _, stream, _ in expected),
-        _ints(version for _, _, version in expected),
-        _ints(n for n, _ in rows),
-        uuids(r.event_id for _, r in rows),
-        uuids(r.originator_id for _, r in rows),
-        _ints(r.originator_version for _, r in rows),
-        texts(r.topic for _, r in rows),
-        Column(1009, 25, (r.state for _, r in rows)),
-        uuids(r.causation_id for _, r in rows),
-        Column(1182, 1082, (INT(r.effective_on.toordinal() - POSTGRES_EPOCH) for _, r in rows)),
-        uuids(r.participant_id for _, r in rows),
+        texts([c.key for c in commands]),
+        bytea(17, [c.request_hash for c in commands]),
+        texts([c.actor for c in commands]),
+        texts([c.role for c in commands]),
+        uuids([c.correlation_id for c in commands]),
+        array(21, [SMALLINT(2, c.status) for c in commands]),
+        texts([c.subject for c in commands]),
+        ints([c.version for c in commands]),
+        texts([c.answer for c in commands]),
+        array(20, [BIGINT(8, g.after) if g else NULL for g in guards]),
+        texts([",".join(g.types) if g and g.types else None for g in guards]),
+        uuids([g.participant_id if g else None for g in guards]),
+        bytea(25, [_identity(c.identity) if c.identity else None for c in commands]),
+        ints([n for n, _, _ in expected]),
+        uuids([stream for _, stream, _ in expected]),
+        ints([version for _, _, version in expected]),
+        ints([n for n, _ in rows]),
+        uuids([r.event_id for _, r in rows]),
+        uuids([r.originator_id for _, r in rows]),
+        ints([r.originator_version for _, r in rows]),
+        texts([r.topic for _, r in rows]),
+        bytea(25, [r.state for _, r in rows]),
+        uuids([r.causation_id for _, r in rows]),
+        array(1082, [INT(4, r.effective_on.toordinal() - POSTGRES_EPOCH) for _, r in rows]),
+        uuids([r.participant_id for _, r in rows]),
     ]
-
-
-def texts(values: Iterable[str | None]) -> Column:
-    return Column(1009, 25, (None if v is None else v.encode() for v in values))
-
-
-def uuids(values: Iterable[UUID | None]) -> Column:
-    return Column(2951, 2950, (v.bytes if v else None for v in values))
-
-
-def _ints(values: Iterable[int]) -> Column:
-    return Column(1007, 23, map(INT, values))
 
 
 def _identity(identity: Identity | Erasure) -> bytes:

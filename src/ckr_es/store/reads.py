@@ -13,8 +13,9 @@ from psycopg.sql import SQL
 
 from ckr_es.store import aside
 from ckr_es.store.database import Pool
-from ckr_es.store.door import Column, ColumnDumper, Identity, texts, uuids
+from ckr_es.store.door import Identity
 from ckr_es.store.envelope import StoredRow
+from ckr_es.store.prepared import Prepared, texts, uuids
 from ckr_es.store.together import Together
 
 # In the order of StoredRow's fields.
@@ -58,24 +59,26 @@ LOG_OF_TYPES = (
     .as_string()
 )
 # One statement, so one snapshot: the head is never past what the streams show, and a guard after it is exact.
-LOAD = (
+LOAD = Prepared(
+    "ckr_load",
     SQL("""
     with known as materialized (
         select key, request_hash, status, subject, version, answer, first_position, last_position
-        from ckr.command where key = any (%b)
+        from ckr.command where key = any ($1)
     )
     select h.position, e.key, e.request_hash, e.status, e.subject, e.version, e.answer, {row}
     from (select coalesce(max(position), 0) as position from ckr.event) h
     left join (
         select null as key, null as request_hash, null as status, null as subject, null as version, null as answer, v.*
-        from ckr.event v where v.stream_id = any (%b) or v.participant_id = any (%b)
+        from ckr.event v where v.stream_id = any ($2) or v.participant_id = any ($3)
         union all
         select k.key, k.request_hash, k.status, k.subject, k.version, k.answer, v.*
         from known k left join ckr.event v on v.position between k.first_position and k.last_position
     ) e on true
     order by e.position""")
     .format(row=ROW)
-    .as_string()
+    .as_string(),
+    3,
 )
 SESSION = (
     "select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('timezone', 'UTC', false)"
@@ -131,14 +134,15 @@ class Reads:
         return self._load(Wanted(key, stream_ids, participant_id))
 
     def _load_all(self, wanted: Sequence[Wanted]) -> list[Loaded]:
-        found = self._fetch(
-            LOAD,
-            (
-                texts({w.key for w in wanted if w.key}),
-                uuids({id for w in wanted for id in w.streams}),
-                uuids({w.participant_id for w in wanted if w.participant_id}),
-            ),
+        columns = (
+            texts({w.key for w in wanted if w.key}),
+            uuids({id for w in wanted for id in w.streams}),
+            uuids({w.participant_id for w in wanted if w.participant_id}),
         )
+        with self._pool.connection() as conn:
+            self._make_ready(conn)
+            LOAD.send(conn, columns)
+            found = LOAD.rows(conn)
         head: int = found[0][0]
         known: dict[str, StoredAnswer] = {}
         streams: dict[UUID, list[StoredRow]] = {}
@@ -218,13 +222,15 @@ class Reads:
     def _fetch(self, query: str, params: Any) -> list[tuple[Any, ...]]:
         assert not aside.is_aside(), "a question that would stop the event loop"
         with self._pool.connection() as conn:
-            if conn not in self._ready:
-                conn.adapters.register_dumper(Column, ColumnDumper)
-                # Planning LOAD takes longer than running it, and its plan is the same for all parameters.
-                conn.execute(SESSION)
-                self._ready.add(conn)
+            self._make_ready(conn)
             with conn.cursor(binary=True, row_factory=tuple_row) as cursor:
                 return cursor.execute(query, params, prepare=True).fetchall()
+
+    def _make_ready(self, conn: psycopg.Connection[Any]) -> None:
+        if conn not in self._ready:
+            # Planning LOAD takes longer than running it, and its plan is the same for all parameters.
+            conn.execute(SESSION)
+            self._ready.add(conn)
 
 
 def _loaded(

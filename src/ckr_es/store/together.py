@@ -15,13 +15,14 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from ckr_es.store import aside
+from ckr_es.store.turns import Turn, go_on
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 
 class _Question(Generic[Q, A]):
-    """`turn` is open once there is an answer or an error; with neither, this thread asks for all who wait."""
+    """In its `turn` there is an answer or an error; with neither, this thread asks for all who wait."""
 
     __slots__ = ("answer", "answered", "error", "question", "turn")
 
@@ -30,8 +31,7 @@ class _Question(Generic[Q, A]):
         self.answer: A | None = None
         self.answered = False
         self.error: BaseException | None = None
-        self.turn = Lock()
-        self.turn.acquire()
+        self.turn = Turn()
 
 
 class Together(Generic[Q, A]):
@@ -73,7 +73,7 @@ class Together(Generic[Q, A]):
             else:
                 self._waiting.append(mine)
         if not asks:
-            mine.turn.acquire()
+            mine.turn.wait()
         if not mine.answered:
             self._ask_for_all(mine)
         if mine.error is not None:
@@ -118,11 +118,10 @@ class Together(Generic[Q, A]):
                 if not one.answered:
                     one.error, one.answered = e, True
         finally:
-            for one in asked[1:]:
-                one.turn.release()
+            go_on([one.turn for one in asked[1:]])
             with self._lock:
                 if self._waiting:
-                    self._waiting.popleft().turn.release()
+                    self._waiting.popleft().turn.come()
                 else:
                     self._free += 1
 
