@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from ckr_es.aggregates import Event, amend, reporting_period
 from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
 from ckr_es.aggregates.service_case import Opened
-from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
+from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown, personal
 from ckr_es.rules.calendar import periods_of
 from ckr_es.store import aside
 from ckr_es.store.database import Database
@@ -207,6 +207,8 @@ class ServiceTracking(Application[UUID]):
             command = self._command(
                 request, id, subject, facts, streams, ids, refusal, guard, identity, participant_id
             )
+            if facts and refusal is None:
+                self._nameless(command)
             outcome = (through or self.recorder.append)(command, PATIENCE)
             match outcome.kind:
                 case "conflict" if identity is not None and outcome.conflict_stream not in ids:
@@ -305,6 +307,24 @@ class ServiceTracking(Application[UUID]):
             guard=guard,
             identity=identity if facts else None,
         )
+
+    def _nameless(self, command: Command) -> None:
+        """What the log keeps for ever must not hold what an erasure would have to take out of it."""
+        own = command.key.partition(":")[2]
+        identity = command.identity.inn if isinstance(command.identity, Identity) else None
+        for what, text in (
+            ("Idempotency-Key", own),
+            *(("тексте команды", row.state.decode()) for row in command.rows),
+        ):
+            found = personal.held(text)
+            inns = personal.perhaps_inns(text)
+            if found is None and any(
+                inn == identity or self.recorder.participant_by_inn(inn) for inn in inns
+            ):
+                found = "ИНН"
+            if found is not None:
+                detail = f"Журнал хранится вечно: в {what} не должно быть личных данных ({found})"
+                raise Invalid("personal-data", detail, [Problem("", "personal-data", detail)])
 
     def _in_time(self, request: Request, facts: Sequence[Event], streams: Streams, id: UUID) -> None:
         """No day in the future; a day in a closed period only with a reason (architecture, section 7)."""

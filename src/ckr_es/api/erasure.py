@@ -51,9 +51,10 @@ class ErasureController(Controller):
         """An administrator proposes (202); a manager who sends the same act confirms, and the data are gone."""
         act = erasure.Act(act_number=data.act_number, act_date=data.act_date, basis=data.basis)
         if asked.role == "admin":
-            made, replayed = erasure.propose(tracking, asked, id, act)
-            headers = {"Idempotent-Replayed": "true"} if replayed else None
-            return Response(_told(made), status_code=202, headers=headers)
+            made = erasure.propose(tracking, asked, id, act)
+            headers = {"Idempotent-Replayed": "true"} if made.replayed else None
+            told = {**_told(made.erasure), "mentions": made.mentions}
+            return Response(told, status_code=202, headers=headers)
         request.app.state.spool.sweep()
         return answered(erasure.confirm(tracking, asked, id, act))
 

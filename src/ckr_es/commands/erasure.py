@@ -30,20 +30,31 @@ class Act(Struct, frozen=True, kw_only=True):
     basis: str
 
 
-def propose(tracking: ServiceTracking, request: Request, id: UUID, act: Act) -> tuple[Erasure, bool]:
-    """The proposal, and whether it was made before under this key. The latest of a participant is the one that counts.
+class Proposed(Struct, frozen=True):
+    """`mentions`: positions of events that name the person in free text, which nothing takes out of the log.
+
+    `replayed`: it was made before, under the same key.
+    """
+
+    erasure: Erasure
+    mentions: list[int]
+    replayed: bool
+
+
+def propose(tracking: ServiceTracking, request: Request, id: UUID, act: Act) -> Proposed:
+    """The latest proposal of a participant is the one that counts.
 
     Raises Refused("identity-erased"), ("nothing-to-erase"), Invalid("personal-data") for an act that names the person,
     KeyReused.
     """
+    stored = tracking.recorder.identity(id)
     with tracking.recorder.pool.connection() as conn:
         made = erasures.by_key(conn, request.key)
-        if replayed := made is not None:
-            assert made is not None
-        else:
+        replayed = made is not None
+        if made is None:
             state = tracking.streams([id]).known(participant.KIND, id, "Участник")
             participant.check(state, _event(act, request.today))
-            _nameless(tracking, id, act)
+            _nameless(erasures.marks(id, stored), act)
             made = erasures.propose(
                 conn,
                 key=request.key,
@@ -54,9 +65,10 @@ def propose(tracking: ServiceTracking, request: Request, id: UUID, act: Act) -> 
                 basis=act.basis,
                 actor=request.actor,
             )
+        mentions = erasures.mentions(conn, id, stored)
     if made.request_hash != request.request_hash:
         raise KeyReused
-    return made, replayed
+    return Proposed(made, mentions, replayed)
 
 
 def confirm(tracking: ServiceTracking, request: Request, id: UUID, act: Act) -> Answer:
@@ -122,9 +134,8 @@ def _held(tracking: ServiceTracking, id: UUID) -> dict[str, str | None]:
     return held
 
 
-def _nameless(tracking: ServiceTracking, id: UUID, act: Act) -> None:
+def _nameless(marks: list[str], act: Act) -> None:
     """The act stays for ever, so it must not say what it is about to destroy."""
-    marks = erasures.marks(id, tracking.recorder.identity(id))
     problems = [
         Problem(
             f"/{name}", "personal-data", f"Поле «{name}» остаётся навсегда: в нём нельзя назвать человека"

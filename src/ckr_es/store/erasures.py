@@ -41,6 +41,12 @@ SELECT: Final = """
            e.recorded_at, e.leaf, e.actor, e.role
     from ckr.erasure r left join ckr.event e on e.event_id = r.event_id
 """
+MENTIONS: Final = """
+    select e.position from ckr.event e
+    where e.participant_id = %(who)s and exists (
+        select from unnest(%(marks)s::text[]) m where strpos(lower(e.body::text || ' ' || e.command_key), m) > 0)
+    order by e.position limit 500
+"""
 WORD: Final = re.compile(r"[^\s,;:()\"'«»]+")
 PHONE: Final = re.compile(r"\+?\d[\d\s()-]{5,}\d")
 FORMS: Final = frozenset({"ип", "индивидуальный", "предприниматель", "глава", "кфх"})
@@ -119,6 +125,12 @@ def all_of(conn: Conn) -> list[Erasure]:
         return cursor.execute(f"{SELECT} order by r.proposed_at desc, r.key".encode()).fetchall()
 
 
+def mentions(conn: Conn, who: UUID, whose: Identity | None) -> list[int]:
+    """Positions of the participant's events whose text or key names the person all the same: they stay."""
+    given = {"who": who, "marks": [mark for mark in marks(who, whose) if mark != str(who)]}
+    return [position for (position,) in conn.execute(MENTIONS, given)]
+
+
 def record(conn: Conn, proposal: Erasure, command: Command, whose: Identity | None) -> Outcome:
     """The command through the door, in one transaction with the emptying. `conn` is ckr_app's, in autocommit.
 
@@ -156,13 +168,15 @@ def rewrite(conn: Conn) -> None:
 def marks(who: UUID, whose: Identity | None) -> list[str]:
     """What in a text would name the person, in lower case, also as JSON with escapes has it.
 
-    Numbers, addresses and the first word of the name, which is the surname; a given name alone names nobody.
+    Numbers, addresses and the first word of the name, which is the surname, without an ending of its cases; a given name
+    alone names nobody.
     """
     fields: dict[str, str | None] = msgspec.json.decode(whose.fields) if whose else {}
     contacts = fields.get("contacts") or ""
     name = [word for word in WORD.findall(fields.get("name") or "") if word.lower() not in FORMS]
     phones = PHONE.findall(contacts)
-    found = [str(who), fields.get("inn"), fields.get("ogrnip"), *name[:1]]
+    surnames = [word[:-1] if len(word) > 4 and word[-1] in "аяйо" else word for word in name[:1]]
+    found = [str(who), fields.get("inn"), fields.get("ogrnip"), *surnames]
     found += [word for word in WORD.findall(contacts) if "@" in word]
     found += [*phones, *("".join(filter(str.isdigit, phone))[-10:] for phone in phones)]
     said = [text for text in found if text and len(text) > 2]
