@@ -1,5 +1,9 @@
 """What an auditor reads is on record before it is answered, and nothing personal is in the record."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -149,3 +153,16 @@ def test_nobody_chooses_when_a_read_was(centre: Centre) -> None:
         pytest.raises(InsufficientPrivilege),
     ):
         conn.execute(insert)
+
+
+def test_the_command_line_shows_the_record(centre: Centre, who: str) -> None:
+    centre.auditor.read(f"/participants/{who}/timeline")
+    environ = {**os.environ, "DATABASE_URL": centre.database.admin_conninfo()}
+    command = [sys.executable, "-m", "ckr_es.cli", "audit", "accesses", "--object", who, "--limit", "1"]
+    told, shown = (
+        subprocess.run([*command, *more], capture_output=True, text=True, env=environ, check=True).stdout
+        for more in (["--json"], [])
+    )
+    (row,) = json.loads(told)["items"]
+    assert (row["actor"], row["objects"]) == (centre.auditor.actor, {"id": who})
+    assert "timeline" in shown

@@ -9,6 +9,7 @@ from typing import Final
 from ckr_es.rules import Invalid
 from ckr_es.rules.identifiers import ogrnip
 
+_DIGITS: Final = re.compile(r"[0-9]{12}")  # as most texts have none, the others are seldom asked
 # Between letters or digits it is a piece of a hash or of another number.
 _INN: Final = re.compile(r"(?<![0-9A-Za-z])[0-9]{12}(?![0-9A-Za-z])")
 _OGRNIP: Final = re.compile(r"(?<![0-9A-Za-z])3[0-9]{14}(?![0-9A-Za-z])")
@@ -18,16 +19,16 @@ _PHONE: Final = re.compile(r"\+7[\s(-]{0,2}[0-9]{3}[\s)-]{0,2}[0-9]{3}[\s-]?[0-9
 
 def held(text: str) -> str | None:
     """What of a person the text holds for certain (Russian): ОГРНИП, a phone, an address of mail."""
-    if any(map(_is_ogrnip, _OGRNIP.findall(text))):
+    if _DIGITS.search(text) and any(map(_is_ogrnip, _OGRNIP.findall(text))):
         return "ОГРНИП"
-    if _MAIL.search(text):
+    if "@" in text and _MAIL.search(text):
         return "адрес электронной почты"
-    return "телефон" if _PHONE.search(text) else None
+    return "телефон" if "+7" in text and _PHONE.search(text) else None
 
 
 def perhaps_inns(text: str) -> list[str]:
     """Twelve digits may be much else; whoever knows the persons can tell."""
-    return _INN.findall(text)
+    return _INN.findall(text) if _DIGITS.search(text) else []
 
 
 def _is_ogrnip(digits: str) -> bool:

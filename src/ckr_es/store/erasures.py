@@ -168,8 +168,8 @@ def rewrite(conn: Conn) -> None:
 def marks(who: UUID, whose: Identity | None) -> list[str]:
     """What in a text would name the person, in lower case, also as JSON with escapes has it.
 
-    Numbers, addresses and the first word of the name, which is the surname, without an ending of its cases; a given name
-    alone names nobody.
+    Numbers, addresses and the first word of the name, which is the surname, without an ending of its cases; a given
+    name alone names nobody.
     """
     fields: dict[str, str | None] = msgspec.json.decode(whose.fields) if whose else {}
     contacts = fields.get("contacts") or ""
