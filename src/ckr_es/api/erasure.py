@@ -13,9 +13,9 @@ from msgspec import Struct
 from ckr_es.aggregates import participant
 from ckr_es.api.asked import Asked, answered
 from ckr_es.api.auth import roles
+from ckr_es.api.reports import in_form
 from ckr_es.application import ServiceTracking
 from ckr_es.commands import erasure
-from ckr_es.reports import forms
 from ckr_es.reports.destruction import METHOD, OPERATOR, SYSTEM, Destruction, LogEntry, Person
 from ckr_es.reports.report import signed
 from ckr_es.rules import Unknown
@@ -103,9 +103,7 @@ def _paper(
         found = erasures.confirmed(conn, id)
     if found is None:
         raise Unknown("not-found", "Сведения об этом участнике не уничтожены: акта нет")
-    report = signed(_destruction(form, found))
-    headers = {"Content-Disposition": f'attachment; filename="{forms.file_name(report, format)}"'}
-    return Response(forms.rendered(report, format), media_type=forms.MEDIA[format], headers=headers)
+    return in_form(signed(_destruction(form, found)), format, lasting=True)
 
 
 def _destruction(form: Literal["destruction-act", "destruction-log-extract"], done: Erasure) -> Destruction:

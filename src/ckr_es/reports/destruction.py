@@ -1,8 +1,8 @@
 """The act of destruction of personal data and the extract from the log that belongs to it.
 
 What they must hold: order №179 of Roskomnadzor of 28.10.2022 (reference.md, section 7). The subject is told by the
-participant's id, as "other information related to a certain person": the name is what was destroyed. Names, offices
-and signatures of those who did it are written by hand on the print.
+participant's id, as "other information related to a certain person": the name is what was destroyed. The operator's
+address, who else processed the data, and the names, offices and signatures of those who did it are written by hand.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,9 @@ OPERATOR: Final = (
 SYSTEM: Final = "ckr_es, система учёта услуг Центра кластерного развития"
 METHOD: Final = (
     "Строки удалены из базы данных вместе с солью, без которой обязательство в журнале нельзя проверить подбором; "
-    "хеши запросов и файлов с этими данными заменены случайными, таблицы перезаписаны"
+    "хеши запросов и файлов с этими данными заменены случайными"
 )
+BLANK: Final = "________________________________"  # what the program does not know is written by hand
 CATEGORIES: Final = {
     "name": "фамилия, имя, отчество",
     "inn": "ИНН",
@@ -84,8 +85,8 @@ class Destruction(Struct, frozen=True, kw_only=True):
         """What the order asks both documents for, in its words."""
         yield "Оператор", self.operator
         if self.form == "destruction-act":
-            yield "Адрес оператора", self.operator_address or "________________________________"
-            yield "Обработка по поручению", self.processor or "не поручалась"
+            yield "Адрес оператора", self.operator_address or BLANK
+            yield "Обработка по поручению", self.processor or BLANK
         yield "Субъект персональных данных", ", ".join(f"участник {id}" for id in self.subjects)
         yield "Категории уничтоженных данных", ", ".join(CATEGORIES.get(c, c) for c in self.categories)
         yield "Информационная система", self.system

@@ -109,10 +109,7 @@ def _destruction(report: Destruction) -> Printed:
         mark="",
         facts=[
             *((name, russian.plain(value)) for name, value in report.facts()),
-            (
-                "Дата уничтожения",
-                f"{russian.day(report.destroyed_on)}, {russian.moment(report.destroyed_at)}",
-            ),
+            ("Дата уничтожения", russian.moment(report.destroyed_at)),
             ("Запись журнала", f"позиция {report.entry.position}, событие {report.entry.event_id}"),
             ("Хеш записи", report.entry.leaf),
             ("Контрольная сумма", report.digest),
