@@ -28,3 +28,9 @@ def test_twelve_digits_alone_may_be_an_inn() -> None:
         "246500000152",
         "246500000153",
     ]
+
+
+def test_the_end_of_an_id_is_no_inn() -> None:
+    """Else one id in three hundred would cost a question to the vault."""
+    assert perhaps_inns('{"case_id":"5f0c11aa-9157-498d-9077-246500000152"}') == []
+    assert perhaps_inns("2021-246500000152") == ["246500000152"]

@@ -10,8 +10,10 @@ from ckr_es.rules import Invalid
 from ckr_es.rules.identifiers import ogrnip
 
 _DIGITS: Final = re.compile(r"[0-9]{12}")  # as most texts have none, the others are seldom asked
-# Between letters or digits it is a piece of a hash or of another number.
-_INN: Final = re.compile(r"(?<![0-9A-Za-z])[0-9]{12}(?![0-9A-Za-z])")
+# Between letters or digits it is a piece of a hash or of another number, after the others the last group of a UUID.
+_INN: Final = re.compile(
+    r"(?<![0-9A-Za-z])(?<![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-)[0-9]{12}(?![0-9A-Za-z])"
+)
 _OGRNIP: Final = re.compile(r"(?<![0-9A-Za-z])3[0-9]{14}(?![0-9A-Za-z])")
 _MAIL: Final = re.compile(r"[^\s@\"]@[^\s@\"]+\.[^\s@\"]{2,}")
 _PHONE: Final = re.compile(r"\+7[\s(-]{0,2}[0-9]{3}[\s)-]{0,2}[0-9]{3}[\s-]?[0-9]{2}[\s-]?[0-9]{2}(?![0-9])")
