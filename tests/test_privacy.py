@@ -35,12 +35,12 @@ TABLES = """
 
 
 @contextmanager
-def served(home: Path, log: Path) -> Iterator[str]:
+def served(home: Path, log: Path, **environ: str) -> Iterator[str]:
     command = [sys.executable, "-m", "ckr_es.cli", "serve", "--port", "0", "--json"]
     with log.open("w") as stderr:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "CKR_DATA_DIR": str(home)},
+            env={**os.environ, "CKR_DATA_DIR": str(home), **environ},
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -16,11 +16,11 @@ from msgspec import Struct, field
 from ckr_es.aggregates import Event, amend, reporting_period
 from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
 from ckr_es.aggregates.service_case import Opened
-from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown
+from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown, personal
 from ckr_es.rules.calendar import periods_of
 from ckr_es.store import aside
 from ckr_es.store.database import Database
-from ckr_es.store.door import Command, Guard, Identity, Outcome
+from ckr_es.store.door import Command, Erasure, Guard, Identity, Outcome
 from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow, fresh_id
 from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
 from ckr_es.store.writer import Overloaded
@@ -136,6 +136,7 @@ class Streams:
 
 
 Decide = Callable[[Streams], Sequence[Fact]]
+Append = Callable[[Command, float], Outcome]
 
 
 class ServiceTracking(Application[UUID]):
@@ -162,15 +163,17 @@ class ServiceTracking(Application[UUID]):
         reads: Iterable[UUID] = (),
         participant_id: UUID | None = None,
         days: Iterable[date] = (),
-        identity: Identity | None = None,
+        identity: Identity | Erasure | None = None,
         whole_participant: UUID | None = None,
         still: bool = False,
+        through: Append | None = None,
     ) -> Answer:
         """Append what `decide` returns to stream `id`, once for each key, and answer with the receipt.
 
         `reads` are streams the decision also rests on: they must not change meanwhile. `whole_participant` loads
         every stream of that participant and holds all of them still; `still` holds the whole log still. `days` are
-        effective days known beforehand (their periods are loaded in the same round trip).
+        effective days known beforehand (their periods are loaded in the same round trip). `through` is another way
+        through the door than the writer's, for a transaction that does more.
 
         Raises Refused and its kinds, StaleVersion, KeyReused, Replayed, and the writer's Overloaded and
         OutcomeUnknown.
@@ -204,7 +207,9 @@ class ServiceTracking(Application[UUID]):
             command = self._command(
                 request, id, subject, facts, streams, ids, refusal, guard, identity, participant_id
             )
-            outcome = self.recorder.append(command, PATIENCE)
+            if facts and refusal is None:
+                self._nameless(command)
+            outcome = (through or self.recorder.append)(command, PATIENCE)
             match outcome.kind:
                 case "conflict" if identity is not None and outcome.conflict_stream not in ids:
                     raise IdentityHeld
@@ -258,7 +263,7 @@ class ServiceTracking(Application[UUID]):
         ids: set[UUID],
         refusal: Refused | None,
         guard: Guard | None,
-        identity: Identity | None,
+        identity: Identity | Erasure | None,
         participant_id: UUID | None,
     ) -> Command:
         version = streams.version(id)
@@ -302,6 +307,24 @@ class ServiceTracking(Application[UUID]):
             guard=guard,
             identity=identity if facts else None,
         )
+
+    def _nameless(self, command: Command) -> None:
+        """What the log keeps for ever must not hold what an erasure would have to take out of it."""
+        own = command.key.partition(":")[2]
+        identity = command.identity.inn if isinstance(command.identity, Identity) else None
+        for what, text in (
+            ("Idempotency-Key", own),
+            *(("тексте команды", row.state.decode()) for row in command.rows),
+        ):
+            found = personal.held(text)
+            inns = personal.perhaps_inns(text)
+            if found is None and any(
+                inn == identity or self.recorder.participant_by_inn(inn) for inn in inns
+            ):
+                found = "ИНН"
+            if found is not None:
+                detail = f"Журнал хранится вечно: в {what} не должно быть личных данных ({found})"
+                raise Invalid("personal-data", detail, [Problem("", "personal-data", detail)])
 
     def _in_time(self, request: Request, facts: Sequence[Event], streams: Streams, id: UUID) -> None:
         """No day in the future; a day in a closed period only with a reason (architecture, section 7)."""

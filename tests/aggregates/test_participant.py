@@ -114,6 +114,8 @@ EVERYTHING = [
     ids=lambda value: type(value).__name__ if not isinstance(value, list) else "",
 )
 def test_what_is_decided_is_recorded_and_asked_twice_is_no_news(before: list[Any], event: Any) -> None:
+    if isinstance(event, IdentityErased):
+        before = [PERSON]
     assert decide(given(KIND, *before), event) == (event,)
     asked_twice_is_no_news(KIND, before, lambda participant: decide(participant, event))
 
@@ -164,6 +166,19 @@ def test_an_erased_identity_is_neither_changed_nor_erased_again() -> None:
         decide(erased, IdentityChanged(changed_on=date(2021, 10, 1), identity_commitment="cd" * 32))
     with refused("identity-erased"):
         decide(erased, replace(ERASED, act_number="4"))
+
+
+def test_a_firm_has_its_contacts_erased_and_may_name_others() -> None:
+    with refused("nothing-to-erase"):
+        decide(given(KIND, FIRM), ERASED)
+    reachable = replace(FIRM, identity_commitment="ab" * 32)
+    erased = given(KIND, reachable, ERASED)
+    with refused("identity-erased"):
+        decide(erased, replace(ERASED, act_number="4"))
+    anew = IdentityChanged(changed_on=date(2021, 10, 1), identity_commitment="cd" * 32)
+    assert decide(erased, anew) == (anew,)
+    again = replace(ERASED, act_number="4")
+    assert decide(given(KIND, reachable, ERASED, anew), again) == (again,)
 
 
 def test_a_member_does_not_join_again_while_it_is_one() -> None:

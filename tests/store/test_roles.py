@@ -34,6 +34,12 @@ WRITES = {
         "delete from ckr.command",
         "truncate ckr.command",
     ],
+    "erasure": [
+        "update ckr.erasure set basis = 'x'",
+        "update ckr.erasure set confirmed_by = 'x', destroyed = '{}'",
+        "delete from ckr.erasure",
+        "truncate ckr.erasure",
+    ],
     "identity": [
         "insert into ckr.identity select * from ckr.identity limit 1",
         "update ckr.identity set inn = null",
@@ -75,7 +81,7 @@ def recorded(database: Database) -> None:
 
 def contents(database: Database) -> list[Any]:
     with session(database, "superuser") as conn:
-        tables = ("event", "command", "identity", "migration")
+        tables = ("event", "command", "identity", "erasure", "migration")
         return [conn.execute(f"select to_json(t)::text from ckr.{name} t").fetchall() for name in tables]
 
 
@@ -125,8 +131,24 @@ def test_a_role_has_no_more_than_it_needs(database: Database, who: str, statemen
 
 @pytest.mark.parametrize("who", ["ckr_projector", "ckr_reader"])
 def test_only_the_application_may_use_the_door(database: Database, who: str) -> None:
-    with session(database, who) as conn, pytest.raises(InsufficientPrivilege, match="append"):
-        append(conn, [begin()])
+    with session(database, who) as conn:
+        with pytest.raises(InsufficientPrivilege, match="append"):
+            append(conn, [begin()])
+        with pytest.raises(InsufficientPrivilege, match="erase"):
+            conn.execute("select ckr.erase('k', 'x', gen_random_uuid(), '{}')")
+
+
+def test_nothing_is_erased_that_nobody_proposed(database: Database) -> None:
+    before = contents(database)
+    with session(database, "ckr_app") as conn, pytest.raises(psycopg.errors.NoDataFound):
+        conn.execute("select ckr.erase('k', 'x', gen_random_uuid(), '{}')")
+    assert contents(database) == before
+    proposal = """insert into ckr.erasure (key, request_hash, participant_id, act_number, act_date, basis, proposed_by)
+        values ('k', '', gen_random_uuid(), '1', now(), 'b', 'x')"""
+    with session(database, "ckr_app") as conn, conn.transaction(force_rollback=True):
+        conn.execute(proposal)
+        with pytest.raises(psycopg.errors.CheckViolation, match="two_people"):
+            conn.execute("select ckr.erase('k', 'x', gen_random_uuid(), '{}')")
 
 
 def test_the_owner_cannot_log_in(database: Database) -> None:

@@ -139,9 +139,9 @@ def test_a_file_that_was_skipped_is_refused(
 
 
 def test_what_a_copy_of_a_database_loses_comes_back(
-    server: EmbeddedServer, empty: Callable[..., str]
+    server: EmbeddedServer, template: str, empty: Callable[..., str]
 ) -> None:
-    conninfo = server.conninfo(dbname=empty("template ckr_template"))
+    conninfo = server.conninfo(dbname=empty(f"template {template}"))
     query = "select has_database_privilege('ckr_projector', current_database(), 'create')"
     with psycopg.connect(conninfo, autocommit=True) as conn:
         assert conn.execute(query).fetchone() == (False,)

@@ -204,11 +204,14 @@ class FollowedUp(Fact, frozen=True, kw_only=True, tag="participant.followed-up")
 
 
 class IdentityErased(Fact, frozen=True, kw_only=True, tag="participant.identity-erased"):
-    """The vault's row is gone (152-ФЗ); the act says why."""
+    """The vault's row is gone (152-ФЗ); the act says why. `categories`: what that row held (its fields' names)."""
 
     act_number: Text
     erased_on: date
     basis: Text
+    act_date: date | None = None
+    categories: tuple[Text, ...] = ()
+    proposed_by: Text | None = None
 
     @property
     def effective_on(self) -> date:
@@ -317,11 +320,13 @@ def check(participant: Participant | None, event: Happening) -> None:
                     "Рынок указан дважды",
                     [Problem("/markets", "duplicate", "Рынок указан дважды", list(event.markets))],
                 )
-        case IdentityErased() | IdentityChanged():
-            if participant.erased is not None:
-                raise Refused("identity-erased", "Сведения о личности уже удалены")
-            if isinstance(event, IdentityChanged):
-                _vaulted(participant.registered.kind, event)
+        case IdentityErased():
+            if participant.commitment is None:
+                raise _nobody(participant)
+        case IdentityChanged():
+            if participant.erased is not None and participant.registered.kind == "entrepreneur":
+                raise _nobody(participant)
+            _vaulted(participant.registered.kind, event)
         case JobsReported() | SalesReported() | FollowedUp():
             pass
         case _:
@@ -379,6 +384,12 @@ def _latest(reports: tuple[Report, ...], label: str) -> Report | None:
 
 def _last(recorded: Iterable[Recorded]) -> Recorded | None:
     return next(iter(deque(recorded, maxlen=1)), None)
+
+
+def _nobody(participant: Participant) -> Refused:
+    if participant.erased is not None:
+        return Refused("identity-erased", "Сведения о личности уже удалены")
+    return Refused("nothing-to-erase", "Сведений о физическом лице об этом участнике нет")
 
 
 def _vaulted(kind: PartyKind, event: Registered | IdentityChanged) -> None:

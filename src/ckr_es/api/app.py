@@ -19,10 +19,12 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage,
 
 from ckr_es import logs
 from ckr_es.api import problems
+from ckr_es.api.accesses import AccessController, watch
 from ckr_es.api.asked import Checked, command_request, refuse_other_media, refuse_unknown_query, travel
 from ckr_es.api.auth import authorise
 from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
+from ckr_es.api.erasure import ErasureController
 from ckr_es.api.events import EventController
 from ckr_es.api.figures import Figures
 from ckr_es.api.follow_ups import FollowUpController
@@ -113,6 +115,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     EventController,
                     LedgerController,
                     SchemaController,
+                    ErasureController,
+                    AccessController,
                     RegistryController,
                     LookupController,
                     ImportController,
@@ -169,6 +173,7 @@ async def _admit(request: Request[Any, Any, Any]) -> None:
     turn = request.scope.get("turn")
     if isinstance(turn, ExitStack) and not isinstance(handler, record):
         await _take(request.app.state.threads, turn)
+    await watch(request)
 
 
 def _keys(pool: Pool, ids: Sequence[str]) -> Sequence[Key | None]:

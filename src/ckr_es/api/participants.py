@@ -19,7 +19,7 @@ from ckr_es.api.moments import Cursor, Limit
 from ckr_es.api.reads import Reader
 from ckr_es.api.recording import record
 from ckr_es.application import Receipt, ServiceTracking
-from ckr_es.commands import Registration, change_identity, correct, inn_of, on_participant, register
+from ckr_es.commands import Registration, change_identity, correct, inn_of, on_participant, register, salted
 from ckr_es.registry.port import checked
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.values import Code, Inn, Private, Text
@@ -123,6 +123,8 @@ class ParticipantController(Controller):
             return answered(before)
         answer = registries.lookup(data.source, inn_of(tracking, asked, id), asked.today)
         event = replace(checked(answer, asked.today), late_reason=data.late_reason)
+        if event.via == "dadata" and event.answer_sha256 is not None:
+            event = replace(event, answer_sha256=salted(tracking, id, event.answer_sha256))
         return answered(on_participant(tracking, asked, id, event))
 
     @record("/{id:uuid}/evidence", **roles(RECORD))

@@ -64,6 +64,10 @@ class BadRequest(Exception):
         self.code, self.detail, self.status = code, detail, status
 
 
+class Unrecorded(Exception):
+    """The read could not be put on record, so it is not answered."""
+
+
 def problem(
     status: int,
     code: str,
@@ -118,6 +122,12 @@ def _stale(_: AnyRequest, error: StaleVersion) -> Response[Any]:
 def _bad_request(_: AnyRequest, error: BadRequest) -> Response[Any]:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
     return problem(error.status, error.code, error.detail, headers=headers)
+
+
+def _unrecorded(_: AnyRequest, error: Unrecorded) -> Response[Any]:
+    log.warning("access not recorded", error=type(error.__cause__).__name__)
+    detail = "Обращение нельзя занести в журнал доступа, поэтому ответа нет: повторите позже"
+    return problem(503, "access-not-recorded", detail, headers={"Retry-After": "1"})
 
 
 def _unknown_outcome(_: AnyRequest, __: OutcomeUnknown) -> Response[Any]:
@@ -178,6 +188,7 @@ HANDLERS: ExceptionHandlersMap = {
     KeyReused: _key_reused,
     StaleVersion: _stale,
     BadRequest: _bad_request,
+    Unrecorded: _unrecorded,
     OutcomeUnknown: _unknown_outcome,
     Overloaded: overloaded,
     PoolTimeout: overloaded,

@@ -26,7 +26,7 @@ from ckr_es.projections import timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.rules import Unknown
-from ckr_es.rules.values import Code
+from ckr_es.rules.values import ERASED, Code
 from ckr_es.store import log
 from ckr_es.store.database import Pool
 
@@ -85,7 +85,16 @@ class Reader:
                 after=after,
                 limit=limit + 1,
             )
-        return {"meta": moment.meta(), **paged(found, limit, lambda last: last.position)}
+        page = paged(found, limit, lambda last: last.position)
+        if participant_id is not None and self._tracking.recorder.identity(participant_id) is None:
+            # Of whom the vault knows nothing any more, what was committed to is gone.
+            page["items"] = [
+                {**msgspec.structs.asdict(item), "identity": ERASED}
+                if "identity_commitment" in item.body
+                else item
+                for item in page["items"]
+            ]
+        return {"meta": moment.meta(), **page}
 
     # one stream
 
@@ -123,7 +132,9 @@ class Reader:
         stored = self._tracking.recorder.identity(id)
         fields: dict[str, Any] = msgspec.json.decode(stored.fields) if stored else {}
         found: dict[str, Any] = {"contacts": fields.get("contacts")}
-        if state.registered.kind == "entrepreneur":
+        if state.registered.kind == "entrepreneur" and stored is None:
+            found |= {"name": ERASED, "identity_erased": True}
+        elif state.registered.kind == "entrepreneur":
             found |= {"name": fields.get("name"), "inn": fields.get("inn"), "ogrn": fields.get("ogrnip")}
         return found
 

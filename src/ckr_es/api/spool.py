@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar, Final
@@ -72,11 +73,17 @@ class Spool:
         finally:
             self._taken -= 1
 
-    def _file(self) -> IO[bytes]:
+    def sweep(self) -> None:
+        """Deletes what no process will: the files of those that have ended, and what is too old."""
         for old in self._folder.glob(f"{PREFIX}*"):
-            if old.stat().st_mtime < time.time() - FORSAKEN:
-                old.unlink(missing_ok=True)
-        return tempfile.NamedTemporaryFile(prefix=PREFIX, dir=self._folder, delete=False)
+            with suppress(FileNotFoundError):  # another process sweeps too, or is done with it
+                if old.stat().st_mtime < time.time() - FORSAKEN or not _lives(old.name.split("-")[1]):
+                    old.unlink()
+
+    def _file(self) -> IO[bytes]:
+        self.sweep()
+        prefix = f"{PREFIX}{os.getpid()}-"
+        return tempfile.NamedTemporaryFile(prefix=prefix, dir=self._folder, delete=False)
 
 
 async def _poured(request: Request[Any, Any, Any], file: IO[bytes]) -> str:
@@ -106,6 +113,18 @@ async def _some(stream: AsyncGenerator[bytes, None]) -> bytearray:
     except TimeoutError:
         raise BadRequest("body-too-slow", "Тело запроса не пришло вовремя", 408) from None
     return came
+
+
+def _lives(process: str) -> bool:
+    if not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _writable(folder: Path) -> Path:

@@ -62,7 +62,7 @@ def _participant(p: Participant, as_of: date) -> dict[str, Any]:
         "ogrn": p.ogrn,
         "name": p.name,
         "registered_on": p.registered.registered_on,
-        "identity_erased": p.erased is not None,
+        "identity_erased": p.erased is not None and p.commitment is None,
         "memberships": [
             {
                 "cluster": m.cluster,

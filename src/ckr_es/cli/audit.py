@@ -236,6 +236,39 @@ def trace(
         shown.show(found, following=answer["kpi_lines"]["next_cursor"])
 
 
+@audit.command("accesses", short_help="Что читали аудиторы.")
+@click.option("--actor", metavar="КЛЮЧ", help="Только чтения этого ключа.")
+@click.option("--object", "about", metavar="ID", help="Только чтения этого участника, дела, кластера.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Сколько последних."
+)
+@as_json
+def accesses(actor: str | None, about: str | None, limit: int, as_json: bool) -> None:
+    """Журнал доступа: кто из аудиторов что прочитал через API и до какой позиции был виден журнал событий."""
+    import msgspec
+    import psycopg
+
+    from ckr_es.store.accesses import page
+
+    with existing_database() as database, psycopg.connect(database.conninfo("ckr_reader")) as conn:
+        found = page(conn, limit, actor=actor, object=about)
+    if as_json:
+        put_json({"items": [msgspec.to_builtins(access) for access in found]})
+        return
+    rows = (
+        (
+            f"{a.at:%d.%m.%Y %H:%M:%S}",
+            a.actor,
+            a.route,
+            ", ".join(f"{name} {text}" for name, text in a.objects.items()),
+            "" if a.as_of is None else f"{a.as_of:%d.%m.%Y}",
+            str(a.head_position if a.known_position is None else min(a.known_position, a.head_position)),
+        )
+        for a in found
+    )
+    table(("Когда", "Ключ", "Что", "О чём", "На дату", "Позиция"), rows, right="Позиция")
+
+
 WHAT = {
     "rule-set": "набор правил",
     "verdict": "вывод из записанных данных",

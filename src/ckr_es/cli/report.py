@@ -14,7 +14,7 @@ from ckr_es.cli.terminal import as_json, existing_database, help_option, note, p
 
 if TYPE_CHECKING:
     from ckr_es.projections.log import Session
-    from ckr_es.reports.report import AnyReport
+    from ckr_es.reports.report import LogReport
 
 PARTS = ("kpi", "supported", "services", "clusters")
 
@@ -89,7 +89,7 @@ def restatement(label: str, version: int | None, form: str, out: Path, as_json: 
     """От представленной версии квартала или года к тому, что известно теперь, с событиями."""
     from ckr_es.reports import making
 
-    def made(conn: "Session", head: int) -> "AnyReport":
+    def made(conn: "Session", head: int) -> "LogReport":
         return making.restatement(conn, label, head, version=version, wait=catch_up)
 
     _write(made, form, out, as_json)
@@ -109,14 +109,14 @@ def _period(
     if draft and version is not None:
         raise click.UsageError("укажите --version или --draft, не оба")
 
-    def made(conn: "Session", head: int) -> "AnyReport":
+    def made(conn: "Session", head: int) -> "LogReport":
         chosen: Any = parts or PARTS
         return making.report(conn, label, head, version=version, draft=draft, parts=chosen, wait=catch_up)
 
     _write(made, form, out, as_json)
 
 
-def _write(made: "Callable[[Session, int], AnyReport]", form: Any, out: Path, as_json: bool) -> None:
+def _write(made: "Callable[[Session, int], LogReport]", form: Any, out: Path, as_json: bool) -> None:
     from ckr_es.projections.log import head
 
     with existing_database() as database, following(database) as conn:
@@ -124,7 +124,7 @@ def _write(made: "Callable[[Session, int], AnyReport]", form: Any, out: Path, as
     write(report, form, out, as_json)
 
 
-def write(report: "AnyReport", form: Any, out: Path, as_json: bool) -> None:
+def write(report: "LogReport", form: Any, out: Path, as_json: bool) -> None:
     """The report as a file, and a line about it."""
     from rich.console import Console
 

@@ -4,7 +4,7 @@ from ckr_es.commands.cases import assess, case_stream, decide_eligibility, notes
 from ckr_es.commands.corrections import correct
 from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.periods import Snapshot, close_period, reopen_period
-from ckr_es.commands.registration import Registration, change_identity, inn_of, register
+from ckr_es.commands.registration import Registration, change_identity, inn_of, register, salted
 from ckr_es.commands.streams import on_cluster, on_participant, on_plan, on_roadmap
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "open_case",
     "register",
     "reopen_period",
+    "salted",
 ]

@@ -129,6 +129,18 @@ def change_identity(
         )
 
 
+def salted(tracking: ServiceTracking, id: UUID, digest: str) -> str:
+    """A hash (hex) of what tells of this participant alone, as the log may keep it.
+
+    Of a natural person it goes over the vault's salt first: an answer could be guessed by whoever asks the same
+    service, and an erasure takes the salt away.
+    """
+    stored = tracking.recorder.identity(id)
+    if stored is None or stored.inn is None:
+        return digest
+    return hashlib.sha256(stored.salt + bytes.fromhex(digest)).hexdigest()
+
+
 def inn_of(tracking: ServiceTracking, request: Request, id: UUID) -> str:
     """The participant's INN, a natural person's from the vault; Refused once it is erased."""
     state = tracking.streams([id]).known(participant.KIND, id, "Участник")

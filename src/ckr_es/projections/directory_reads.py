@@ -21,6 +21,7 @@ from ckr_es.projections.directory_statements import (
 )
 from ckr_es.projections.log import Session
 from ckr_es.rules.rule_sets import RuleSet, in_force
+from ckr_es.rules.values import ERASED
 from ckr_es.rules.verdicts import HINTS
 
 ClusterStatus = Literal["proposed", "formed", "reorganised", "dissolved"]
@@ -86,7 +87,8 @@ def participants(
     """By name: id, kind, inn, ogrn, name, registered_on, contacts, memberships [{cluster, joined_on, left_on}].
 
     `q` finds part of a name, whatever the case, ё as е; `cluster` its members on `as_of`. Without `include_persons`
-    entrepreneurs are rows without inn, ogrn, name and contacts, last of all and not to be found by them.
+    entrepreneurs are rows without inn, ogrn, name and contacts, last of all and not to be found by them. One whose
+    identity was erased is `identity_erased` and named «удалено»; nor is it to be found by that.
     """
     (last_id,) = after or (None,)
     asked = {
@@ -98,6 +100,7 @@ def participants(
         "cluster": cluster,
         "kind": kind,
         "last_id": last_id,
+        "erased": ERASED,
     }
     statement = PARTICIPANTS_WITH_PERSONS if include_persons else PARTICIPANTS
     return _page(conn, statement, asked, ("id",), limit)

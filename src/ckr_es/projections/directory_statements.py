@@ -27,7 +27,8 @@ _PARTICIPANTS = SQL("""
         select *, name is null as nameless, coalesce(replace(lower(name), 'ё', 'е'), '') as name_key
         from ({named}) n
     )
-    select p.*, coalesce((
+    select p.id, p.kind, p.inn, p.ogrn, case when p.erased then %(erased)s else p.name end as name,
+           p.registered_on, p.contacts, p.nameless, p.name_key, p.erased as identity_erased, coalesce((
         select jsonb_agg(jsonb_build_object('cluster', m.cluster, 'joined_on', m.joined_on, 'left_on',
                          case when m.left_on <= %(as_of)s then m.left_on end) order by m.joined_on, m.cluster)
         from directory.membership m
@@ -51,7 +52,8 @@ _PARTICIPANTS = SQL("""
 """)
 PARTICIPANTS = _PARTICIPANTS.format(
     named=SQL("""
-        select id, kind, inn, ogrn, name, registered_on, null::jsonb as contacts from directory.participant
+        select id, kind, inn, ogrn, name, registered_on, null::jsonb as contacts, false as erased
+        from directory.participant
         where known_from <= %(position)s and (known_to is null or %(position)s < known_to)
     """)
 ).as_string()
@@ -59,7 +61,8 @@ PARTICIPANTS_WITH_PERSONS = _PARTICIPANTS.format(
     named=SQL("""
         select p.id, p.kind, coalesce(p.inn, i.inn) as inn, coalesce(p.ogrn, i.fields ->> 'ogrnip') as ogrn,
                coalesce(p.name, i.fields ->> 'name') as name, p.registered_on,
-               (i.fields -> 'contacts')::jsonb as contacts
+               (i.fields -> 'contacts')::jsonb as contacts,
+               p.kind = 'entrepreneur' and i.participant_id is null as erased
         from directory.participant p left join ckr.identity i on i.participant_id = p.id
         where p.known_from <= %(position)s and (p.known_to is null or %(position)s < p.known_to)
     """)

@@ -5,7 +5,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from ckr_es.reports import russian, tables
-from ckr_es.reports.report import AnyReport, Report, Restatement, RoadmapReport
+from ckr_es.reports.destruction import Destruction
+from ckr_es.reports.report import AnyReport, LogReport, Report, Restatement, RoadmapReport
 from ckr_es.reports.tables import Table
 from ckr_es.reports.words import COMPLEX
 
@@ -31,6 +32,8 @@ def printed(report: AnyReport) -> Printed:
             return _restatement(report)
         case RoadmapReport():
             return _roadmap(report)
+        case Destruction():
+            return _destruction(report)
 
 
 def _period(report: Report) -> Printed:
@@ -95,7 +98,30 @@ def _roadmap(report: RoadmapReport) -> Printed:
     )
 
 
-def _known(report: AnyReport) -> str:
+def _destruction(report: Destruction) -> Printed:
+    act = report.form == "destruction-act"
+    day = f" от {russian.day(report.act_date)}" if report.act_date else ""
+    return Printed(
+        title="Акт об уничтожении персональных данных" if act else "Выгрузка из журнала регистрации событий",
+        subtitle=f"№ {russian.plain(report.act_number)}{day}"
+        if act
+        else f"к акту № {russian.plain(report.act_number)}{day}",
+        mark="",
+        facts=[
+            *((name, russian.plain(value)) for name, value in report.facts()),
+            ("Дата уничтожения", russian.moment(report.destroyed_at)),
+            ("Запись журнала", f"позиция {report.entry.position}, событие {report.entry.event_id}"),
+            ("Хеш записи", report.entry.leaf),
+            ("Контрольная сумма", report.digest),
+        ],
+        tables=tables.of_destruction(report),
+        approved_by=None,
+        dated_at=report.destroyed_at,
+        digest=report.digest,
+    )
+
+
+def _known(report: LogReport) -> str:
     known = f"позиция журнала {report.known_position}"
     if report.known_recorded_at:
         known += f" ({russian.moment(report.known_recorded_at)})"

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ckr_es.aggregates.roadmap import Status
 from ckr_es.projections.kpi_changes import ChangeKind
+from ckr_es.reports.destruction import Destruction
 from ckr_es.rules.kpi_sets import Policy
 
 Part = Literal["kpi", "supported", "services", "clusters"]
@@ -210,8 +211,10 @@ class RoadmapReport(Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
-AnyReport = Report | Restatement | RoadmapReport
-R = TypeVar("R", Report, Restatement, RoadmapReport)
+LogReport = Report | Restatement | RoadmapReport
+"""What is known of the log up to a position."""
+AnyReport = LogReport | Destruction
+R = TypeVar("R", Report, Restatement, RoadmapReport, Destruction)
 
 
 def signed(report: R) -> R:

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from ckr_es.reports import russian
+from ckr_es.reports.destruction import PLACES, ROLES, Destruction
 from ckr_es.reports.report import (
     Cluster,
     Figure,
@@ -68,6 +69,35 @@ def of_period(report: Report) -> Iterator[Table]:
     if isinstance(report.clusters, tuple):
         yield _clusters(report.clusters, report.kpi_set)
         yield _members(report.clusters)
+
+
+def of_destruction(report: Destruction) -> list[Table]:
+    if report.form == "destruction-log-extract":
+        entry = report.entry
+        rows: list[tuple[Cell, ...]] = [
+            (entry.position, russian.moment(entry.recorded_at), entry.type, entry.actor, entry.body)
+        ]
+        columns = (
+            Column("Позиция", 18, "number"), Column("Записано", 28), Column("Событие", 30), Column("Кто", 24),
+            Column("Содержание", 70),
+        )  # fmt: skip
+        return [Table(name="Журнал", title="Записи журнала событий", columns=columns, rows=rows, total="")]
+    destroyed: list[tuple[Cell, ...]] = [
+        (n, PLACES.get(place, place), count)
+        for n, (place, count) in enumerate(report.destroyed.items(), start=1)
+    ]
+    persons: list[tuple[Cell, ...]] = [
+        (ROLES.get(p.role, p.role), p.actor, russian.moment(p.at), " ", " ") for p in report.persons
+    ]
+    signed = (
+        Column("Роль", 40), Column("Учётная запись", 26), Column("Когда", 28),
+        Column("Фамилия, инициалы, должность", 44), Column("Подпись", 30),
+    )  # fmt: skip
+    counted = (NO, Column("Где", 120), Column("Уничтожено", 30, "number"))
+    return [
+        Table(name="Лица", title="Лица, уничтожившие данные", columns=signed, rows=persons, total=""),
+        Table(name="Уничтожено", title="Перечень уничтоженного", columns=counted, rows=destroyed, total=""),
+    ]
 
 
 def of_restatement(report: Restatement) -> list[Table]:

@@ -9,6 +9,7 @@ from ckr_es.rules import calendar, catalogue, identifiers
 from ckr_es.rules.rule_sets import Condition as Condition
 from ckr_es.rules.validation import Rule
 
+ERASED = "удалено"  # what is shown for the identity of a person once it is erased
 Day = date  # a field may be called `date`
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 # What may identify a natural person: as Text, but no error repeats the value.

@@ -46,6 +46,13 @@ def wait(there: Awaitable[T]) -> T:
     return cast(T, loop.switch(there))
 
 
+def in_thread(code: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `code` returns, which asks by itself and so would stop a loop: there a thread does it."""
+    if is_aside():
+        return wait(asyncio.to_thread(code, *args, **kwargs))
+    return code(*args, **kwargs)
+
+
 def sleep(seconds: float) -> None:
     """As time.sleep, in a thread and aside alike."""
     if is_aside():

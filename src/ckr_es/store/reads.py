@@ -201,7 +201,7 @@ class Reads:
 
     def participant_by_inn(self, inn: str) -> UUID | None:
         """The natural person with this INN, from the identity vault."""
-        found = self._fetch(PARTICIPANT_BY_INN, (inn,))
+        found = aside.in_thread(self._fetch, PARTICIPANT_BY_INN, (inn,))
         return cast(UUID, found[0][0]) if found else None
 
     def identity(self, participant_id: UUID) -> Identity | None:

@@ -72,6 +72,10 @@ class Recorder(Reads, ApplicationRecorder):
         """An autocommit connection of its own, for the writer and for subscriptions."""
         return psycopg.connect(self._database.conninfo(self._role), autocommit=True, **PATIENCE)
 
+    def connect_as_admin(self) -> psycopg.Connection[Any]:
+        """As whoever migrates, for upkeep that no role of ours may do."""
+        return psycopg.connect(self._database.admin_conninfo(), autocommit=True, **PATIENCE)
+
     def close(self) -> None:
         self._writer.close()
 
