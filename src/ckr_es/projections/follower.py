@@ -258,17 +258,17 @@ def step(conn: Session, projection: Projection, most: int, carried: dict[str, Ca
         upto = min(head(conn), position + most)
         if upto <= position:
             return False
+        conn.execute(SEARCH, (projection.name,))
         if before is None or before.position != position or position - before.since > CARRY:
             before = Carried(projection.fold(), position, position)
-        conn.execute(SEARCH, (projection.name,))
-        batch = between(conn, position, upto, projection.unheard)
-        if batch:
-            sheet = Sheet()
+            projection.begin(conn, before.fold, position)
+        sheet = Sheet()
+        if batch := between(conn, position, upto, projection.unheard):
             projection.prime(conn, position, batch, before.fold)
             for record in batch:
                 before.fold.post(record, sheet)
-            sheet.write(conn)
-        projection.close(conn, position, upto)
+        projection.close(conn, before.fold, upto, sheet)
+        sheet.write(conn)
         conn.execute(ADVANCE, (upto, projection.name))
     if carried is not None and upto == position + most:  # more may follow at once
         carried[projection.name] = Carried(before.fold, before.since, upto)

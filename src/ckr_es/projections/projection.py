@@ -21,8 +21,8 @@ class Fold(Protocol):
 
 class Projection(Struct, frozen=True, kw_only=True):
     """`prime` lets a fold know all of the log up to a position that matters to the batch that follows; what it knows
-    already, because it heard every record since, is not read again. `close` completes what is summed up by stretches
-    of the log, once its rows between two positions are written.
+    already, because it heard every record since, is not read again. `begin` tells a new fold that it goes on from a
+    position. `close` adds what is summed up by stretches of the log, once all up to a position was posted.
 
     A changed rule takes the next `version`: the follower that leads then rebuilds the tables before it goes on.
     """
@@ -35,7 +35,8 @@ class Projection(Struct, frozen=True, kw_only=True):
     unheard: list[str]
     fold: Callable[[], Fold]
     prime: Callable[[Session, int, Sequence[Record], Any], None]
-    close: Callable[[Session, int, int], None] = lambda _conn, _after, _upto: None
+    begin: Callable[[Session, Any, int], None] = lambda _conn, _fold, _position: None
+    close: Callable[[Session, Any, int, Sheet], None] = lambda _conn, _fold, _upto, _sheet: None
 
 
 class Reached(Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from ckr_es.rules import Unknown
 from ckr_es.store.database import Database
 
 CHUNK = 20_000  # rows written in one COPY
-FETCH = 5_000  # records a round trip
+FETCH = 1_000  # records read at once
 SAMPLE = 10
 REBUILDING = 7161934518202115
 
@@ -33,6 +33,7 @@ COMPARE = sql.SQL("""
     select count(*) over (), d.* from (select * from {one} except all select * from {other}) d
     order by d::text limit {sample}
 """)
+FIRST = sql.SQL("select * from {} limit {}")
 COLUMNS = """
     select column_name, udt_name from information_schema.columns
     where table_schema = %s and table_name = %s order by ordinal_position
@@ -143,21 +144,24 @@ def _fill_and_switch(
         position = _position(conn, LOCK, name)  # from here on the follower passes this projection by
         _stream(conn, source, projection, fold, sheet, reached, position, progress)
         conn.execute(SEARCH, (shadow,))
+        projection.close(conn, fold, position, sheet)
         sheet.write(conn)
+        conn.execute("set local maintenance_work_mem = '256MB'")
         conn.execute(projection.indexes)
-        projection.close(conn, 0, position)
         conn.execute(_analyze(shadow, projection.tables))
+        rows = {table: _count(conn, shadow, table) for table in projection.tables}
         differences = tuple(
-            d for table in projection.tables if (d := _difference(conn, name, table)) is not None
+            d for table in projection.tables if (d := _difference(conn, name, table, rows[table])) is not None
         )
-        rows = sum(_count(conn, shadow, table) for table in projection.tables)
         switched = not shadow_only and (accept_differences or not differences)
         if switched:
             conn.execute("select pg_advisory_xact_lock(%s)", (TABLES,))
             _rename(conn, name, f"{name}_old")
             _rename(conn, shadow, name)
             conn.execute(SWITCHED, (projection.version, name))
-    return Rebuilt(name=name, position=position, rows=rows, differences=differences, switched=switched)
+    return Rebuilt(
+        name=name, position=position, rows=sum(rows.values()), differences=differences, switched=switched
+    )
 
 
 def _stream(
@@ -173,6 +177,7 @@ def _stream(
     for record in _records(source, projection, after, upto):
         fold.post(record, sheet)
         if sheet.pending >= CHUNK:
+            projection.close(conn, fold, record.position, sheet)
             with conn.transaction():
                 conn.execute(SEARCH, (f"{projection.name}_shadow",))
                 sheet.write(conn, final=False)
@@ -181,23 +186,24 @@ def _stream(
 
 
 def _records(source: Session, projection: Projection, after: int, upto: int) -> Iterator[Record]:
-    with source.transaction(), source.cursor("log", binary=True) as cursor:
-        cursor.itersize = FETCH
-        cursor.execute(BETWEEN, (after, upto, projection.unheard))
-        yield from records(cursor)
+    with source.cursor() as cursor:
+        yield from records(cursor.stream(BETWEEN, (after, upto, projection.unheard), binary=True, size=FETCH))
 
 
-def _difference(conn: Session, name: str, table: str) -> Difference | None:
+def _difference(conn: Session, name: str, table: str, rows: int) -> Difference | None:
     shadow = f"{name}_shadow"
     known = _columns(conn, name, table)
     if known != _columns(conn, shadow, table):
         only_live = _count(conn, name, table) if known else 0  # an earlier version may not have the table
-        return Difference(table, only_live, _count(conn, shadow, table), [], [])
+        return Difference(table, only_live, rows, [], [])
     live, rebuilt = sql.Identifier(name, table), sql.Identifier(shadow, table)
-    gone = conn.execute(COMPARE.format(one=live, other=rebuilt, sample=SAMPLE)).fetchall()
+    if not (lived := _count(conn, name, table)):
+        first = conn.execute(FIRST.format(rebuilt, SAMPLE)).fetchall()
+        return Difference(table, 0, rows, [], first) if rows else None
     new = conn.execute(COMPARE.format(one=rebuilt, other=live, sample=SAMPLE)).fetchall()
-    if not gone and not new:
+    if not new and lived == rows:  # then neither side has a row more
         return None
+    gone = conn.execute(COMPARE.format(one=live, other=rebuilt, sample=SAMPLE)).fetchall()
     (only_live, only_rebuilt), samples = zip(*map(_counted, (gone, new)), strict=True)
     return Difference(table, only_live, only_rebuilt, *samples)
 
