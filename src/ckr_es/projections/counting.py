@@ -14,18 +14,9 @@ from ckr_es.aggregates.amend import understood
 from ckr_es.aggregates.facts import Entry
 from ckr_es.rules import calendar
 
-
-class Key(NamedTuple):
-    """A line without its number: the recorded fact, the measure it counts in, on which day, and for whom."""
-
-    fact_id: int
-    kpi: str
-    day: date
-    cluster: str | None = None
-    participant_id: int | None = None
-    case_id: int | None = None
-
-
+# A line without its number: the recorded fact, the measure it counts in, on which day, and for whom: cluster,
+# participant, case. A plain tuple, and ids as integers: a named one is made, and a UUID hashed, by Python code.
+Key = tuple[int, str, date, str | None, int | None, int | None]
 Counted = dict[Key, int]
 
 
@@ -72,9 +63,9 @@ def of_cluster(entries: list[Entry]) -> tuple[str | None, Life | None, Counted]:
     if formed is None:
         return proposed.code, None, {}
     kpis = ("clusters", "clusters_production") if proposed.production else ("clusters",)
-    counted = {Key(formed[0].int, kpi, formed[1], proposed.code): 1 for kpi in kpis}
+    counted: Counted = {(formed[0].int, kpi, formed[1], proposed.code, None, None): 1 for kpi in kpis}
     if dissolved is not None:
-        counted |= {Key(dissolved[0].int, kpi, dissolved[1], proposed.code): -1 for kpi in kpis}
+        counted |= {(dissolved[0].int, kpi, dissolved[1], proposed.code, None, None): -1 for kpi in kpis}
     return proposed.code, Life(formed[1], dissolved and dissolved[1]), counted
 
 
@@ -118,7 +109,7 @@ def of_jobs(who: int, reports: Mapping[int, Reports], year: int, member_from: da
     counted: Counted = {}
 
     def count(fact_id: UUID, kpi: str, label: str, n: int) -> None:
-        key = Key(fact_id.int, kpi, max(quarter(label).last, member_from), code, who)
+        key = (fact_id.int, kpi, max(quarter(label).last, member_from), code, who, None)
         if total := counted.pop(key, 0) + n:
             counted[key] = total
 
@@ -142,19 +133,14 @@ def of_jobs(who: int, reports: Mapping[int, Reports], year: int, member_from: da
 def of_sales(who: int, reports: Reports, member_from: date, code: str) -> Counted:
     """As `of_jobs`."""
     return {
-        Key(fact_id.int, "sales", max(quarter(label).last, member_from), code, who): report.amount_kopecks
+        (fact_id.int, "sales", max(quarter(label).last, member_from), code, who, None): report.amount_kopecks
         for label, (fact_id, report) in reports.sales.items()
         if report.amount_kopecks
     }
 
 
-def of_products(who: int, standing: list[Entry], member: list[Membership]) -> Counted:
-    counted: Counted = {}
-    for fact_id, event in standing:
-        if isinstance(event, participant.ProductLaunched):
-            day = event.launched_on
-            key = Key(fact_id.int, "new_products", day, cluster_on(member, day), who, event.case_id.int)
-            counted[key] = 1
-            for market in event.markets:
-                counted[key._replace(kpi=f"new_products_{market}")] = 1
-    return counted
+def of_product(who: int, product: Entry, member: list[Membership]) -> Counted:
+    event = product.event
+    day, code = event.launched_on, cluster_on(member, event.launched_on)
+    kpis = ("new_products", *(f"new_products_{market}" for market in event.markets))
+    return {(product.event_id.int, kpi, day, code, who, event.case_id.int): 1 for kpi in kpis}

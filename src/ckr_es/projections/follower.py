@@ -18,14 +18,14 @@ from psycopg import Notify
 from psycopg.rows import tuple_row
 
 from ckr_es.projections.log import Session, between, head
-from ckr_es.projections.projection import Fold, Projection, Reached, reached
+from ckr_es.projections.projection import Fold, Projection, Reached, no_garbage, reached
 from ckr_es.projections.rebuild import renew
 from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.store.database import Database
 
 LEADER = 7161934518202113  # the door and the migrations lock the two numbers before
-BATCH = 1_000
+BATCH = 5_000
 CARRY = 100_000  # records that a fold hears before it begins anew: what it holds is bounded
 BREATH = 0.02  # seconds after a batch that was not full: what is recorded meanwhile is one batch, not many
 PATIENCE = 1.0  # seconds between looks when nothing is heard, and between attempts to lead or to connect
@@ -243,7 +243,7 @@ def step(conn: Session, projection: Projection, most: int, carried: dict[str, Ca
     With `carried`, the fold is kept there for the next step while the projection catches up.
     """
     before = carried.pop(projection.name, None) if carried is not None else None
-    with conn.transaction():
+    with no_garbage(), conn.transaction():
         row = conn.execute(LOCK, (projection.name,)).fetchone()
         if row is None:  # a rebuild holds it, and gives it back soon
             return False

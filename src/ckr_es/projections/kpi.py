@@ -9,7 +9,7 @@ and nothing else.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ from ckr_es.projections.counting import (
     memberships,
     of_cluster,
     of_jobs,
-    of_products,
+    of_product,
     of_sales,
     quarter,
     reports_by_year,
@@ -38,7 +38,7 @@ from ckr_es.projections.log import Heard
 class Line(Struct, frozen=True):
     """`event_id` is the event that made the line known (its cause), `fact_id` the one that is counted.
 
-    Ids are the integers of UUIDs here and in `Key`: the hash of a UUID is Python code.
+    Ids are the integers of UUIDs, as in a `Key`.
     """
 
     position: int
@@ -58,15 +58,8 @@ class _Cluster(Struct):
     life: Life | None = None
 
 
-class _Acceptance(NamedTuple):
-    """In the order in which "the first of the year" is chosen."""
-
-    accepted_on: date
-    position: int
-    fact_id: int
-    cluster: str
-    participant_id: int
-    case_id: int
+# Day, position, fact, cluster, participant, case: in the order in which "the first of the year" is chosen.
+_Acceptance = tuple[date, int, int, str, int, int]
 
 
 class _Served(Struct):
@@ -170,21 +163,23 @@ class Ledger:
             yield from self._count_reports(member_id, member, member.reports)
 
     def _hear_case(self, recorded: Heard) -> Iterable[tuple[Key, int]]:
+        event = recorded.event
         case = self._cases.setdefault(recorded.originator_id.int, [])
         case.append(recorded)
-        match recorded.event:
-            case Void() | Correction():
-                return self._count_anew(case)
-            case service_case.ComponentAdded():  # nothing recorded before counts otherwise for it
-                return ()
+        if isinstance(event, Void | Correction):
+            return self._count_anew(case)
+        # Nothing recorded before counts otherwise for it.
+        if isinstance(event, service_case.ComponentAdded):
+            return ()
         payments = {}
-        for _, fact in _standing(case[:-1]):
-            if isinstance(fact, service_case.ComponentAdded):
-                payments[fact.component_no] = fact.participant_payment_kopecks
-        moved, acceptance = _of_fact(recorded, recorded.event, payments)
+        if len(case) > 1:
+            for _, fact in _standing(case):
+                if isinstance(fact, service_case.ComponentAdded):
+                    payments[fact.component_no] = fact.participant_payment_kopecks
+        moved, acceptance = _of_fact(recorded, event, payments)
         if acceptance is not None:
             served = self._served(acceptance)
-            served.acceptances[acceptance.fact_id] = acceptance
+            served.acceptances[acceptance[2]] = acceptance
             if served.first is None or acceptance < served.first:
                 moved += _count_supported(served, acceptance)
         return moved
@@ -195,17 +190,18 @@ class Ledger:
         after, acceptances = _of_case(case)
         yield from _difference(before, after)
         for acceptance in gone:
-            del self._served(acceptance).acceptances[acceptance.fact_id]
+            del self._served(acceptance).acceptances[acceptance[2]]
         for acceptance in acceptances:
-            self._served(acceptance).acceptances[acceptance.fact_id] = acceptance
+            self._served(acceptance).acceptances[acceptance[2]] = acceptance
         for acceptance in (*gone, *acceptances):
             served = self._served(acceptance)
             yield from _count_supported(served, min(served.acceptances.values(), default=None))
 
     def _served(self, acceptance: _Acceptance) -> _Served:
-        served, year = self._participants[acceptance.participant_id].served, acceptance.accepted_on.year
-        if (found := served.get(year)) is None:
-            found = served[year] = _Served()
+        day, _, _, _, who, _ = acceptance
+        served = self._participants[who].served
+        if (found := served.get(day.year)) is None:
+            found = served[day.year] = _Served()
         return found
 
     def _hear_participant(self, recorded: Heard) -> Iterator[tuple[Key, int]]:
@@ -226,6 +222,11 @@ class Ledger:
                 year = quarter(label).last.year
                 reports_of(known.reports, year).sales[label] = entry
                 yield from self._count_sales(who, known, year)
+            case participant.ProductLaunched():
+                known.standing.append(entry)
+                counted = of_product(who, entry, known.memberships)
+                known.products |= counted
+                yield from counted.items()
             case Void() | Correction():
                 known.standing = understood(known.entries)
                 years = set(known.reports)
@@ -239,7 +240,10 @@ class Ledger:
         known.memberships = memberships(known.standing)
         for membership in known.memberships:
             self._members[membership.cluster].add(who)
-        products = of_products(who, known.standing, known.memberships)
+        products: Counted = {}
+        for entry in known.standing:
+            if isinstance(entry.event, participant.ProductLaunched):
+                products |= of_product(who, entry, known.memberships)
         yield from _difference(known.products, products)
         known.products = products
         yield from self._count_reports(who, known, {y for year in years for y in (year, year + 1)})
@@ -294,13 +298,13 @@ def _of_fact(
     fact_id, case_id = recorded.event_id.int, recorded.originator_id.int
     who, code = fact.participant_id.int, fact.cluster
     if isinstance(fact, service_case.Completed):
-        return [(Key(fact_id, "complex_services", fact.completed_on, code, who, case_id), 1)], None
+        return [((fact_id, "complex_services", fact.completed_on, code, who, case_id), 1)], None
     day = fact.accepted_on
     kpi = "service_component" if fact.complex else "service_plain"
-    counted = [(Key(fact_id, kpi, day, code, who, case_id), 1)]
+    counted: list[tuple[Key, int]] = [((fact_id, kpi, day, code, who, case_id), 1)]
     if paid := payments.get(fact.component_no):
-        counted.append((Key(fact_id, "paid_services", day, code, who, case_id), paid))
-    return counted, _Acceptance(day, recorded.position, fact_id, code, who, case_id)
+        counted.append(((fact_id, "paid_services", day, code, who, case_id), paid))
+    return counted, (day, recorded.position, fact_id, code, who, case_id)
 
 
 def _count_supported(served: _Served, first: _Acceptance | None) -> list[tuple[Key, int]]:
@@ -310,7 +314,7 @@ def _count_supported(served: _Served, first: _Acceptance | None) -> list[tuple[K
         for acceptance, n in ((served.first, -1), (first, 1)):
             if acceptance is not None:
                 day, _, fact_id, code, who, case_id = acceptance
-                moved.append((Key(fact_id, "supported_smes", day, code, who, case_id), n))
+                moved.append(((fact_id, "supported_smes", day, code, who, case_id), n))
         served.first = first
     return moved
 

@@ -102,17 +102,22 @@ class KpiFold:
             self._ledger.apply(recorded)
 
 
-_iso = cache(date.isoformat)
+_ROW = "%d\t%032x\t%032x\t%s\t%s\t%s\t%s\t%s\t%d\n"
+_iso, _id = cache(date.isoformat), "%032x".__mod__
 
 
 def _text(line: kpi.Line) -> str:
     """As COPY reads it; neither a measure nor a code of a cluster has anything to escape."""
-    cluster = "\\N" if line.cluster is None else line.cluster
-    who = "\\N" if line.participant_id is None else f"{line.participant_id:032x}"
-    case = "\\N" if line.case_id is None else f"{line.case_id:032x}"
-    return (
-        f"{line.position}\t{line.event_id:032x}\t{line.fact_id:032x}\t{line.kpi}\t{_iso(line.day)}"
-        f"\t{cluster}\t{who}\t{case}\t{line.n}\n"
+    return _ROW % (
+        line.position,
+        line.event_id,
+        line.fact_id,
+        line.kpi,
+        _iso(line.day),
+        "\\N" if line.cluster is None else line.cluster,
+        "\\N" if line.participant_id is None else _id(line.participant_id),
+        "\\N" if line.case_id is None else _id(line.case_id),
+        line.n,
     )
 
 

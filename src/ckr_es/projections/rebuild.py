@@ -4,9 +4,7 @@ The tables of a projection are a function of the log: a difference means that a 
 wrote into the tables. Readers are never held up: only the names of the schemas change.
 """
 
-import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -15,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from ckr_es.projections.log import BETWEEN, Record, Session, records
-from ckr_es.projections.projection import Fold, Projection
+from ckr_es.projections.projection import Fold, Projection, no_garbage
 from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, TABLES, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.rules import Unknown
@@ -95,7 +93,7 @@ def renew(
     stays for a look, until the next rebuild.
     """
     name = projection.name
-    with _connect(database) as conn, _connect(database) as source, _no_garbage():
+    with _connect(database) as conn, _connect(database) as source, no_garbage():
         conn.execute("select pg_advisory_lock(%s)", (REBUILDING,))  # one rebuild at a time in a database
         ensure(conn, [projection])
         _drop(conn, f"{name}_shadow", f"{name}_old")
@@ -103,18 +101,6 @@ def renew(
         if rebuilt.switched:
             _drop(conn, f"{name}_old")  # waits for those who still read it, and holds up nobody
         return rebuilt
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """A fold only grows and has no cycles: looking for some over and over took a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _connect(database: Database) -> psycopg.Connection[tuple[Any, ...]]:
