@@ -88,7 +88,9 @@ def cluster_on(member: list[Membership], day: date) -> str | None:
 
 
 def reports_of(reports: dict[int, Reports], year: int) -> Reports:
-    return reports.setdefault(year, Reports({}, {}))
+    if (found := reports.get(year)) is None:
+        found = reports[year] = Reports({}, {})
+    return found
 
 
 def reports_by_year(standing: list[Entry]) -> dict[int, Reports]:

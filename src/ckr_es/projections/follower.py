@@ -10,6 +10,7 @@ import select
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import psycopg
 import structlog
@@ -30,8 +31,12 @@ CARRY = 100_000  # records that a fold hears before it begins anew: what it hold
 BREATH = 0.02  # seconds after a batch that was not full: what is recorded meanwhile is one batch, not many
 PATIENCE = 1.0  # seconds between looks when nothing is heard, and between attempts to lead or to connect
 
-LOCK = "select position, status, version from ckr.projection where name = %s for update skip locked"
-ADVANCE = "update ckr.projection set position = %s, updated_at = clock_timestamp() where name = %s"
+LOCK = (
+    "select position, status, version, updated_at from ckr.projection where name = %s for update skip locked"
+)
+ADVANCE = """
+    update ckr.projection set position = %s, updated_at = clock_timestamp() where name = %s returning updated_at
+"""
 STOP = """
     update ckr.projection
     set status = 'stopped', error = %s, error_position = %s, updated_at = clock_timestamp()
@@ -230,11 +235,14 @@ class Follower:
 
 
 class Carried(Struct, frozen=True):
-    """A fold that has heard every record from `since` to `position`, and what it needed of those before."""
+    """A fold that has heard every record from `since` on, and what it needed of those before.
+
+    It goes on from the tables as it left them, at this instant; a rebuild may have put others in their place.
+    """
 
     fold: Fold
     since: int
-    position: int
+    left_at: datetime
 
 
 def step(conn: Session, projection: Projection, most: int, carried: dict[str, Carried] | None = None) -> bool:
@@ -247,7 +255,7 @@ def step(conn: Session, projection: Projection, most: int, carried: dict[str, Ca
         row = conn.execute(LOCK, (projection.name,)).fetchone()
         if row is None:  # a rebuild holds it, and gives it back soon
             return False
-        position, status, version = row
+        position, status, version, updated_at = row
         if status == "stopped":
             return False
         if version != projection.version:
@@ -259,8 +267,8 @@ def step(conn: Session, projection: Projection, most: int, carried: dict[str, Ca
         if upto <= position:
             return False
         conn.execute(SEARCH, (projection.name,))
-        if before is None or before.position != position or position - before.since > CARRY:
-            before = Carried(projection.fold(), position, position)
+        if before is None or before.left_at != updated_at or position - before.since > CARRY:
+            before = Carried(projection.fold(), position, updated_at)
             projection.begin(conn, before.fold, position)
         sheet = Sheet()
         if batch := between(conn, position, upto, projection.unheard):
@@ -269,9 +277,9 @@ def step(conn: Session, projection: Projection, most: int, carried: dict[str, Ca
                 before.fold.post(record, sheet)
         projection.close(conn, before.fold, upto, sheet)
         sheet.write(conn)
-        conn.execute(ADVANCE, (upto, projection.name))
+        (left_at,) = conn.execute(ADVANCE, (upto, projection.name)).fetchall()[0]
     if carried is not None and upto == position + most:  # more may follow at once
-        carried[projection.name] = Carried(before.fold, before.since, upto)
+        carried[projection.name] = Carried(before.fold, before.since, left_at)
     return True
 
 

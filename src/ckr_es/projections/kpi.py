@@ -36,10 +36,7 @@ from ckr_es.projections.log import Heard
 
 
 class Line(Struct, frozen=True):
-    """`event_id` is the event that made the line known (its cause), `fact_id` the one that is counted.
-
-    Ids are the integers of UUIDs, as in a `Key`.
-    """
+    """As `kpi_evidence.Line`, but ids are the integers of UUIDs, as in a `Key`."""
 
     position: int
     event_id: int
@@ -80,6 +77,7 @@ class _Participant(Struct):
     served: dict[int, _Served] = {}
 
 
+_AMENDS = (Void, Correction)
 HEARD: dict[type[Any], str] = {
     cluster.Proposed: "cluster",
     cluster.Formed: "cluster",
@@ -166,7 +164,7 @@ class Ledger:
         event = recorded.event
         case = self._cases.setdefault(recorded.originator_id.int, [])
         case.append(recorded)
-        if isinstance(event, Void | Correction):
+        if isinstance(event, _AMENDS):
             return self._count_anew(case)
         # Nothing recorded before counts otherwise for it.
         if isinstance(event, service_case.ComponentAdded):

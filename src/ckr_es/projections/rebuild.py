@@ -4,7 +4,8 @@ The tables of a projection are a function of the log: a difference means that a 
 wrote into the tables. Readers are never held up: only the names of the schemas change.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -160,20 +161,25 @@ def _stream(
     upto: int,
     progress: Progress,
 ) -> None:
-    for record in _records(source, projection, after, upto):
-        fold.post(record, sheet)
-        if sheet.pending >= CHUNK:
-            projection.close(conn, fold, record.position, sheet)
-            with conn.transaction():
-                conn.execute(SEARCH, (f"{projection.name}_shadow",))
-                sheet.write(conn, final=False)
-            progress(record.position, upto)
+    with closing(_records(source, projection, after, upto)) as found:
+        for record in found:
+            fold.post(record, sheet)
+            if sheet.pending >= CHUNK:
+                projection.close(conn, fold, record.position, sheet)
+                with conn.transaction():
+                    conn.execute(SEARCH, (f"{projection.name}_shadow",))
+                    sheet.write(conn, final=False)
+                progress(record.position, upto)
     progress(upto, upto)
 
 
-def _records(source: Session, projection: Projection, after: int, upto: int) -> Iterator[Record]:
+def _records(source: Session, projection: Projection, after: int, upto: int) -> Generator[Record, None, None]:
+    asked = (after, upto, projection.unheard)
     with source.cursor() as cursor:
-        yield from records(cursor.stream(BETWEEN, (after, upto, projection.unheard), binary=True, size=FETCH))
+        rows = cursor.stream(BETWEEN, asked, binary=True, size=FETCH)
+        # A stream that is left open holds its connection, and closing that would wait for ever.
+        with closing(rows):  # type: ignore[type-var]  # it is a generator, annotated as less
+            yield from records(rows)
 
 
 def _difference(conn: Session, name: str, table: str, rows: int) -> Difference | None:
