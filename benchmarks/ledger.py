@@ -16,6 +16,7 @@ from psycopg import sql
 from benchmarks import synthetic
 from benchmarks.marks import Mark
 from ckr_es.projections import ledger
+from ckr_es.projections.sheet import Sheet
 from ckr_es.store.embedded import EmbeddedServer
 from ckr_es.store.ledger import HEIGHTS, continued, included, runs
 
@@ -44,14 +45,15 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         conn.execute(ledger.CREATE)
         conn.execute(FILL, (given.events,))
         conn.execute("vacuum analyze ckr.event")
+        fold = ledger.LedgerFold()
         began, processed = time.monotonic(), time.process_time()
         with conn.transaction():
-            ledger.close(conn, 0, given.events - STEP)
+            ledger.close(conn, fold, given.events - STEP, Sheet())
         built = (time.monotonic() - began, time.process_time() - processed)
         began = time.monotonic()
         for at in range(given.events - STEP, given.events, 10):
             with conn.transaction():
-                ledger.close(conn, at, at + 10)
+                ledger.close(conn, fold, at + 10, Sheet())
         step = (time.monotonic() - began) / (STEP / 10)
         conn.execute("vacuum analyze ledger.node")
         return {

@@ -21,14 +21,13 @@ from benchmarks import synthetic
 from benchmarks.kpi import filled
 from benchmarks.marks import Mark
 from benchmarks.writers import Stock, StockApplication, stock_environment
-from ckr_es.projections.follower import Carried, step
+from ckr_es.projections.follower import BATCH, Carried, step
 from ckr_es.projections.kpi_tables import KPI
 from ckr_es.projections.schemas import ensure
 from ckr_es.store.database import Database
 from ckr_es.store.embedded import EmbeddedServer
 
 REBUILD, OF_COPY, LIVE = 150, 0.3, 60  # times stock, of a bare COPY, times stock
-BATCH = 1_000
 COPY = "copy (select position, event_id, stream_id, participant_id, type, body from ckr.event) to stdout"
 
 
@@ -123,7 +122,7 @@ def _copied(database: Database) -> float:
 
 
 def _live(database: Database) -> float:
-    """As the follower does it: a thousand events, their lines and the position in one durable transaction."""
+    """As the follower does it: five thousand events, their lines and the position in one durable transaction."""
     with psycopg.connect(database.conninfo("ckr_projector"), autocommit=True) as conn:
         ensure(conn)
         conn.execute("set plan_cache_mode = force_custom_plan")

@@ -73,7 +73,7 @@ def test_no_fact_is_counted_twice_and_nothing_empty_is_posted(records):
     for r in records:
         for line in ledger.apply(r):
             assert line.n != 0
-            assert (line.position, line.event_id) == (r.position, r.event_id)
+            assert (line.position, line.event_id) == (r.position, r.event_id.int)
             counted[line.fact_id, line.kpi, line.day, line.cluster, line.participant_id, line.case_id] += (
                 line.n
             )

@@ -14,8 +14,7 @@ from projections.histories import END, START, World, dates, eventful, figures, h
 from ckr_es.aggregates import cluster, participant, service_case
 from ckr_es.aggregates.facts import Correction, Void
 from ckr_es.projections import kpi_changes, kpi_evidence, kpi_reads
-from ckr_es.projections.kpi import Line
-from ckr_es.projections.kpi_evidence import Moving
+from ckr_es.projections.kpi_evidence import Line, Moving
 from ckr_es.rules import Invalid, Unknown
 from ckr_es.rules.kpi_sets import Policy, known_rows, kpi_sets
 

@@ -9,8 +9,10 @@ from projections.conftest import project, projector, reader, record, store
 from projections.histories import END, START, World, eventful, figures, histories
 
 from ckr_es.projections import kpi_reads
-from ckr_es.projections.follower import Follower, await_position
-from ckr_es.projections.rebuild import rebuild
+from ckr_es.projections.follower import Follower, await_position, step
+from ckr_es.projections.kpi_tables import projection
+from ckr_es.projections.rebuild import rebuild, renew
+from ckr_es.projections.schemas import ensure
 from ckr_es.rules import Unknown
 from ckr_es.store.recorder import Recorder
 
@@ -82,6 +84,20 @@ def test_a_difference_is_told_and_not_switched_unless_accepted(databases):
         assert schemas == [("kpi",), ("kpi_shadow",)]
         with pytest.raises(Unknown):
             rebuild("nonsense", database)
+
+
+def test_a_carried_fold_does_not_go_on_from_tables_that_a_rebuild_replaced(databases):
+    kpi, carried = projection(16), {}
+    with databases() as database, projector(database) as conn:
+        record(database, some())
+        ensure(conn, [kpi])
+        assert step(conn, kpi, 40)
+        conn.execute("update kpi.fenwick set cum = cum + 1")
+        assert step(conn, kpi, 40, carried)
+        assert renew(kpi, database, accept_differences=True).switched
+        while step(conn, kpi, 40, carried):
+            pass
+        assert renew(kpi, database).differences == ()
 
 
 def test_a_rebuild_under_writers_followers_and_readers(databases):

@@ -16,8 +16,7 @@ from ckr_es.aggregates.facts import Entry
 from ckr_es.aggregates.service_case import EligibilityDecided
 from ckr_es.audit.replay import note_again, verdict_again
 from ckr_es.audit.statements import TRACE
-from ckr_es.projections.kpi import Line
-from ckr_es.projections.kpi_evidence import LineKey, Moving, Reported, line_key, lines, reported
+from ckr_es.projections.kpi_evidence import Line, LineKey, Moving, Reported, line_key, lines, reported
 from ckr_es.projections.log import Session
 from ckr_es.rules import Unknown
 from ckr_es.rules.rule_sets import conditions, rule_sets

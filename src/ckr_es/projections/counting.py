@@ -3,7 +3,7 @@
 Sources: concept, section 7; what it leaves open is decided in architecture, section 7, and reference.md, 1.3.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from typing import NamedTuple
@@ -14,18 +14,9 @@ from ckr_es.aggregates.amend import understood
 from ckr_es.aggregates.facts import Entry
 from ckr_es.rules import calendar
 
-
-class Key(NamedTuple):
-    """A line without its number: the recorded fact, the measure it counts in, on which day, and for whom."""
-
-    fact_id: UUID
-    kpi: str
-    day: date
-    cluster: str | None = None
-    participant_id: UUID | None = None
-    case_id: UUID | None = None
-
-
+# A line without its number: the recorded fact, the measure it counts in, on which day, and for whom: cluster,
+# participant, case. A plain tuple, and ids as integers: a named one is made, and a UUID hashed, by Python code.
+Key = tuple[int, str, date, str | None, int | None, int | None]
 Counted = dict[Key, int]
 
 
@@ -42,6 +33,13 @@ class Membership(NamedTuple):
     cluster: str
     joined_on: date
     left_on: date | None
+
+
+class Reports(NamedTuple):
+    """The last report of each quarter of a year."""
+
+    jobs: dict[str, Entry]
+    sales: dict[str, Entry]
 
 
 quarter = cache(calendar.quarter)
@@ -65,9 +63,9 @@ def of_cluster(entries: list[Entry]) -> tuple[str | None, Life | None, Counted]:
     if formed is None:
         return proposed.code, None, {}
     kpis = ("clusters", "clusters_production") if proposed.production else ("clusters",)
-    counted = {Key(formed[0], kpi, formed[1], proposed.code): 1 for kpi in kpis}
+    counted: Counted = {(formed[0].int, kpi, formed[1], proposed.code, None, None): 1 for kpi in kpis}
     if dissolved is not None:
-        counted |= {Key(dissolved[0], kpi, dissolved[1], proposed.code): -1 for kpi in kpis}
+        counted |= {(dissolved[0].int, kpi, dissolved[1], proposed.code, None, None): -1 for kpi in kpis}
     return proposed.code, Life(formed[1], dissolved and dissolved[1]), counted
 
 
@@ -89,32 +87,39 @@ def cluster_on(member: list[Membership], day: date) -> str | None:
     )
 
 
-def reports_by_year(standing: list[Entry]) -> dict[int, list[Entry]]:
-    found: dict[int, list[Entry]] = {}
-    for entry in standing:
-        if isinstance(entry.event, participant.JobsReported | participant.SalesReported):
-            found.setdefault(quarter(entry.event.quarter).last.year, []).append(entry)
+def reports_of(reports: dict[int, Reports], year: int) -> Reports:
+    if (found := reports.get(year)) is None:
+        found = reports[year] = Reports({}, {})
     return found
 
 
-def of_reports(
-    who: UUID, reports: Mapping[int, list[Entry]], year: int, member_from: date, code: str
-) -> Counted:
+def reports_by_year(standing: list[Entry]) -> dict[int, Reports]:
+    found: dict[int, Reports] = {}
+    for entry in standing:
+        match entry.event:
+            case participant.JobsReported(quarter=label):
+                reports_of(found, quarter(label).last.year).jobs[label] = entry
+            case participant.SalesReported(quarter=label):
+                reports_of(found, quarter(label).last.year).sales[label] = entry
+    return found
+
+
+def of_jobs(who: int, reports: Mapping[int, Reports], year: int, member_from: date, code: str) -> Counted:
     """What the latest report of each quarter counts, from its last day or the first day of membership."""
-    jobs, sales = _latest(reports[year])
-    before, _ = _latest(reports.get(year - 1, ()))
+    jobs = reports[year].jobs
+    before = reports[year - 1].jobs if year - 1 in reports else {}
     counted: Counted = {}
 
     def count(fact_id: UUID, kpi: str, label: str, n: int) -> None:
-        key = Key(fact_id, kpi, max(quarter(label).last, member_from), code, who)
+        key = (fact_id.int, kpi, max(quarter(label).last, member_from), code, who, None)
         if total := counted.pop(key, 0) + n:
             counted[key] = total
 
-    base = before.get(f"{year - 1:04}-Q4") or next(iter(jobs.values()), None)
+    base = before.get(f"{year - 1:04}-Q4")
     grown = 0
     last: Entry | None = None
-    for label, (fact_id, report) in jobs.items():
-        assert base is not None
+    for label, (fact_id, report) in sorted(jobs.items()):
+        base = base or jobs[label]
         growth = max(0, report.headcount - base.event.headcount)
         count(fact_id, "jobs_declared", label, report.jobs_created)
         count(fact_id, "jobs_growth", label, growth - grown)
@@ -123,29 +128,21 @@ def of_reports(
         count(fact_id, "headcount", label, report.headcount)
         if last is not None:
             count(last.event_id, "headcount", label, -last.event.headcount)
-        last = Entry(fact_id, report)
-    for label, (fact_id, report) in sales.items():
-        count(fact_id, "sales", label, report.amount_kopecks)
+        last = jobs[label]
     return counted
 
 
-def _latest(reports: Iterable[Entry]) -> tuple[dict[str, Entry], dict[str, Entry]]:
-    """The last report of each quarter, quarters in their order: jobs and sales."""
-    jobs: dict[str, Entry] = {}
-    sales: dict[str, Entry] = {}
-    for entry in reports:
-        kind = jobs if isinstance(entry.event, participant.JobsReported) else sales
-        kind[entry.event.quarter] = entry
-    return dict(sorted(jobs.items())), dict(sorted(sales.items()))
+def of_sales(who: int, reports: Reports, member_from: date, code: str) -> Counted:
+    """As `of_jobs`."""
+    return {
+        (fact_id.int, "sales", max(quarter(label).last, member_from), code, who, None): report.amount_kopecks
+        for label, (fact_id, report) in reports.sales.items()
+        if report.amount_kopecks
+    }
 
 
-def of_products(who: UUID, standing: list[Entry], member: list[Membership]) -> Counted:
-    counted: Counted = {}
-    for fact_id, event in standing:
-        if isinstance(event, participant.ProductLaunched):
-            day = event.launched_on
-            key = Key(fact_id, "new_products", day, cluster_on(member, day), who, event.case_id)
-            counted[key] = 1
-            for market in event.markets:
-                counted[key._replace(kpi=f"new_products_{market}")] = 1
-    return counted
+def of_product(who: int, product: Entry, member: list[Membership]) -> Counted:
+    event = product.event
+    day, code = event.launched_on, cluster_on(member, event.launched_on)
+    kpis = ("new_products", *(f"new_products_{market}" for market in event.markets))
+    return {(product.event_id.int, kpi, day, code, who, event.case_id.int): 1 for kpi in kpis}

@@ -10,6 +10,7 @@ import select
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import psycopg
 import structlog
@@ -18,20 +19,24 @@ from psycopg import Notify
 from psycopg.rows import tuple_row
 
 from ckr_es.projections.log import Session, between, head
-from ckr_es.projections.projection import Fold, Projection, Reached, reached
+from ckr_es.projections.projection import Fold, Projection, Reached, no_garbage, reached
 from ckr_es.projections.rebuild import renew
 from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.store.database import Database
 
 LEADER = 7161934518202113  # the door and the migrations lock the two numbers before
-BATCH = 1_000
+BATCH = 5_000
 CARRY = 100_000  # records that a fold hears before it begins anew: what it holds is bounded
 BREATH = 0.02  # seconds after a batch that was not full: what is recorded meanwhile is one batch, not many
 PATIENCE = 1.0  # seconds between looks when nothing is heard, and between attempts to lead or to connect
 
-LOCK = "select position, status, version from ckr.projection where name = %s for update skip locked"
-ADVANCE = "update ckr.projection set position = %s, updated_at = clock_timestamp() where name = %s"
+LOCK = (
+    "select position, status, version, updated_at from ckr.projection where name = %s for update skip locked"
+)
+ADVANCE = """
+    update ckr.projection set position = %s, updated_at = clock_timestamp() where name = %s returning updated_at
+"""
 STOP = """
     update ckr.projection
     set status = 'stopped', error = %s, error_position = %s, updated_at = clock_timestamp()
@@ -230,11 +235,14 @@ class Follower:
 
 
 class Carried(Struct, frozen=True):
-    """A fold that has heard every record from `since` to `position`, and what it needed of those before."""
+    """A fold that has heard every record from `since` on, and what it needed of those before.
+
+    It goes on from the tables as it left them, at this instant; a rebuild may have put others in their place.
+    """
 
     fold: Fold
     since: int
-    position: int
+    left_at: datetime
 
 
 def step(conn: Session, projection: Projection, most: int, carried: dict[str, Carried] | None = None) -> bool:
@@ -243,11 +251,11 @@ def step(conn: Session, projection: Projection, most: int, carried: dict[str, Ca
     With `carried`, the fold is kept there for the next step while the projection catches up.
     """
     before = carried.pop(projection.name, None) if carried is not None else None
-    with conn.transaction():
+    with no_garbage(), conn.transaction():
         row = conn.execute(LOCK, (projection.name,)).fetchone()
         if row is None:  # a rebuild holds it, and gives it back soon
             return False
-        position, status, version = row
+        position, status, version, updated_at = row
         if status == "stopped":
             return False
         if version != projection.version:
@@ -258,20 +266,20 @@ def step(conn: Session, projection: Projection, most: int, carried: dict[str, Ca
         upto = min(head(conn), position + most)
         if upto <= position:
             return False
-        if before is None or before.position != position or position - before.since > CARRY:
-            before = Carried(projection.fold(), position, position)
         conn.execute(SEARCH, (projection.name,))
-        batch = between(conn, position, upto, projection.unheard)
-        if batch:
-            sheet = Sheet()
+        if before is None or before.left_at != updated_at or position - before.since > CARRY:
+            before = Carried(projection.fold(), position, updated_at)
+            projection.begin(conn, before.fold, position)
+        sheet = Sheet()
+        if batch := between(conn, position, upto, projection.unheard):
             projection.prime(conn, position, batch, before.fold)
             for record in batch:
                 before.fold.post(record, sheet)
-            sheet.write(conn)
-        projection.close(conn, position, upto)
-        conn.execute(ADVANCE, (upto, projection.name))
+        projection.close(conn, before.fold, upto, sheet)
+        sheet.write(conn)
+        (left_at,) = conn.execute(ADVANCE, (upto, projection.name)).fetchall()[0]
     if carried is not None and upto == position + most:  # more may follow at once
-        carried[projection.name] = Carried(before.fold, before.since, upto)
+        carried[projection.name] = Carried(before.fold, before.since, left_at)
     return True
 
 

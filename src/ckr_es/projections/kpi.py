@@ -9,8 +9,7 @@ and nothing else.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 from msgspec import Struct
 
@@ -22,28 +21,31 @@ from ckr_es.projections.counting import (
     Key,
     Life,
     Membership,
+    Reports,
     cluster_on,
     memberships,
     of_cluster,
-    of_products,
-    of_reports,
+    of_jobs,
+    of_product,
+    of_sales,
     quarter,
     reports_by_year,
+    reports_of,
 )
 from ckr_es.projections.log import Heard
 
 
 class Line(Struct, frozen=True):
-    """`event_id` is the event that made the line known (its cause), `fact_id` the one that is counted."""
+    """As `kpi_evidence.Line`, but ids are the integers of UUIDs, as in a `Key`."""
 
     position: int
-    event_id: UUID
-    fact_id: UUID
+    event_id: int
+    fact_id: int
     kpi: str
     day: date
     cluster: str | None
-    participant_id: UUID | None
-    case_id: UUID | None
+    participant_id: int | None
+    case_id: int | None
     n: int
 
 
@@ -53,37 +55,29 @@ class _Cluster(Struct):
     life: Life | None = None
 
 
-class _Acceptance(NamedTuple):
-    """In the order in which "the first of the year" is chosen."""
-
-    accepted_on: date
-    position: int
-    event_id: UUID
-    cluster: str
-    case_id: UUID
+# Day, position, fact, cluster, participant, case: in the order in which "the first of the year" is chosen.
+_Acceptance = tuple[date, int, int, str, int, int]
 
 
-class _Case(Struct):
-    entries: list[Entry] = []
-    positions: dict[UUID, int] = {}
-    counted: Counted = {}
-    acceptances: dict[UUID, _Acceptance] = {}
-    payments: dict[int, int] = {}  # of its components, by their numbers
+class _Served(Struct):
+    """The acceptances of a participant in a year, by fact, and the first of them, which is counted."""
+
+    acceptances: dict[int, _Acceptance] = {}
+    first: _Acceptance | None = None
 
 
 class _Participant(Struct):
     entries: list[Entry] = []
     standing: list[Entry] = []
     memberships: list[Membership] = []
-    reports: dict[int, list[Entry]] = {}  # by the year of their quarter
-    counted: dict[int, Counted] = {}  # by year; products are kept under 0
-    served: dict[int, dict[UUID, _Acceptance]] = {}
-    supported: dict[int, Counted] = {}
+    reports: dict[int, Reports] = {}  # by the year of their quarter
+    products: Counted = {}
+    jobs: dict[int, Counted] = {}  # by year
+    sales: dict[int, Counted] = {}
+    served: dict[int, _Served] = {}
 
 
-_PRODUCTS = 0
-
-
+_AMENDS = (Void, Correction)
 HEARD: dict[type[Any], str] = {
     cluster.Proposed: "cluster",
     cluster.Formed: "cluster",
@@ -109,45 +103,48 @@ class Ledger:
     """All the counting there is. The same events in the same order always give the same lines."""
 
     def __init__(self) -> None:
-        self._clusters: defaultdict[UUID, _Cluster] = defaultdict(_Cluster)
+        self._clusters: defaultdict[int, _Cluster] = defaultdict(_Cluster)
         self._lives: dict[str, Life] = {}
-        self._cases: defaultdict[UUID, _Case] = defaultdict(_Case)
-        self._participants: defaultdict[UUID, _Participant] = defaultdict(_Participant)
-        self._members: defaultdict[str, set[UUID]] = defaultdict(set)
+        self._cases: dict[int, list[Heard]] = {}
+        self._participants: defaultdict[int, _Participant] = defaultdict(_Participant)
+        self._members: defaultdict[str, set[int]] = defaultdict(set)
 
     def apply(self, recorded: Heard) -> list[Line]:
         """The lines this event posts; none for an event that counts nowhere."""
         match HEARD.get(type(recorded.event)):
-            case "cluster":
-                moved = self._hear_cluster(recorded)
             case "case":
                 moved = self._hear_case(recorded)
             case "participant":
                 moved = self._hear_participant(recorded)
+            case "cluster":
+                moved = self._hear_cluster(recorded)
             case _:
                 return []
-        return [Line(recorded.position, recorded.event_id, *key, n) for key, n in moved]
+        position, event_id = recorded.position, recorded.event_id.int
+        return [Line(position, event_id, *key, n) for key, n in moved]
 
-    def member_from(self, who: UUID, year: int) -> tuple[date, str] | None:
+    def member_from(self, who: int, year: int) -> tuple[date, str] | None:
         """The first day of the year on which a cluster that was there that day had this member, and which."""
-        known = self._participants[who]
         first: tuple[date, str] | None = None
-        for code, joined_on, left_on in known.memberships:
+        for code, joined_on, left_on in self._participants[who].memberships:
             if (life := self._lives.get(code)) is None:
                 continue
             start = max(joined_on, life.formed_on, date(year, 1, 1))
-            ends = [day for day in (left_on, life.dissolved_on) if day is not None]
-            lasts = start.year == year and all(start < end for end in ends)
+            lasts = (
+                start.year == year
+                and (left_on is None or start < left_on)
+                and (life.dissolved_on is None or start < life.dissolved_on)
+            )
             if lasts and (first is None or start < first[0]):
                 first = start, code
         return first
 
-    def cluster_of(self, who: UUID, day: date) -> str | None:
+    def cluster_of(self, who: int, day: date) -> str | None:
         """The cluster that the participant was a member of on that day."""
         return cluster_on(self._participants[who].memberships, day)
 
     def _hear_cluster(self, recorded: Heard) -> Iterator[tuple[Key, int]]:
-        known = self._clusters[recorded.originator_id]
+        known = self._clusters[recorded.originator_id.int]
         known.entries.append(Entry(recorded.event_id, recorded.event))
         code, life, counted = of_cluster(known.entries)
         yield from _difference(known.counted, counted)
@@ -163,75 +160,71 @@ class Ledger:
             member = self._participants[member_id]
             yield from self._count_reports(member_id, member, member.reports)
 
-    def _hear_case(self, recorded: Heard) -> Iterator[tuple[Key, int]]:
-        case = self._cases[recorded.originator_id]
-        entry = Entry(recorded.event_id, recorded.event)
-        case.entries.append(entry)
-        case.positions[recorded.event_id] = recorded.position
-        if isinstance(recorded.event, Void | Correction):
-            yield from self._count_anew(recorded.originator_id, case)
-        else:  # nothing recorded before counts otherwise for it
-            counted, first = _of_case(recorded.originator_id, case, entry)
-            case.counted |= counted
-            yield from counted.items()
-            if first is not None:
-                case.acceptances[entry.event_id] = first
-                who, year = entry.event.participant_id, first.accepted_on.year
-                self._participants[who].served.setdefault(year, {})[entry.event_id] = first
-                yield from self._count_supported(who, year)
+    def _hear_case(self, recorded: Heard) -> Iterable[tuple[Key, int]]:
+        event = recorded.event
+        case = self._cases.setdefault(recorded.originator_id.int, [])
+        case.append(recorded)
+        if isinstance(event, _AMENDS):
+            return self._count_anew(case)
+        # Nothing recorded before counts otherwise for it.
+        if isinstance(event, service_case.ComponentAdded):
+            return ()
+        payments = {}
+        if len(case) > 1:
+            for _, fact in _standing(case):
+                if isinstance(fact, service_case.ComponentAdded):
+                    payments[fact.component_no] = fact.participant_payment_kopecks
+        moved, acceptance = _of_fact(recorded, event, payments)
+        if acceptance is not None:
+            served = self._served(acceptance)
+            served.acceptances[acceptance[2]] = acceptance
+            if served.first is None or acceptance < served.first:
+                moved += _count_supported(served, acceptance)
+        return moved
 
-    def _count_anew(self, case_id: UUID, case: _Case) -> Iterator[tuple[Key, int]]:
-        counted: Counted = {}
-        acceptances: dict[UUID, _Acceptance] = {}
-        changed: defaultdict[UUID, set[int]] = defaultdict(set)
-        case.payments.clear()
-        for entry in understood(case.entries):
-            lines, first = _of_case(case_id, case, entry)
-            counted |= lines
-            if first is None:
-                continue
-            acceptances[entry.event_id] = first
-            if case.acceptances.get(entry.event_id) != first:
-                who, year = entry.event.participant_id, first.accepted_on.year
-                changed[who].add(year)
-                self._participants[who].served.setdefault(year, {})[entry.event_id] = first
-        whose = {key.fact_id: key.participant_id for key in case.counted}
-        for fact_id, gone in case.acceptances.items():
-            now = acceptances.get(fact_id)
-            if now is None or now.accepted_on.year != gone.accepted_on.year:
-                owner = whose[fact_id]
-                assert owner is not None
-                del self._participants[owner].served[gone.accepted_on.year][fact_id]
-                changed[owner].add(gone.accepted_on.year)
-        yield from _difference(case.counted, counted)
-        case.counted, case.acceptances = counted, acceptances
-        for who, years in changed.items():
-            for year in sorted(years):
-                yield from self._count_supported(who, year)
+    def _count_anew(self, case: list[Heard]) -> Iterator[tuple[Key, int]]:
+        """The last record of the case puts an earlier one right."""
+        before, gone = _of_case(case[:-1])
+        after, acceptances = _of_case(case)
+        yield from _difference(before, after)
+        for acceptance in gone:
+            del self._served(acceptance).acceptances[acceptance[2]]
+        for acceptance in acceptances:
+            self._served(acceptance).acceptances[acceptance[2]] = acceptance
+        for acceptance in (*gone, *acceptances):
+            served = self._served(acceptance)
+            yield from _count_supported(served, min(served.acceptances.values(), default=None))
 
-    def _count_supported(self, who: UUID, year: int) -> Iterator[tuple[Key, int]]:
-        """A participant counts once a year, on the first day it was served (architecture, section 5)."""
-        known = self._participants[who]
-        counted: Counted = {}
-        if served := known.served.get(year):
-            first = min(served.values())
-            day, _, fact_id, code, case_id = first
-            counted[Key(fact_id, "supported_smes", day, code, who, case_id)] = 1
-        yield from _difference(known.supported.get(year, {}), counted)
-        known.supported[year] = counted
+    def _served(self, acceptance: _Acceptance) -> _Served:
+        day, _, _, _, who, _ = acceptance
+        served = self._participants[who].served
+        if (found := served.get(day.year)) is None:
+            found = served[day.year] = _Served()
+        return found
 
     def _hear_participant(self, recorded: Heard) -> Iterator[tuple[Key, int]]:
-        who = recorded.originator_id
+        who = recorded.originator_id.int
         known = self._participants[who]
         entry = Entry(recorded.event_id, recorded.event)
         known.entries.append(entry)
         match recorded.event:
-            case participant.JobsReported() | participant.SalesReported() as report:
+            case participant.JobsReported(quarter=label):
                 known.standing.append(entry)
-                year = quarter(report.quarter).last.year
-                known.reports.setdefault(year, []).append(entry)
-                # The fourth quarter is the next year's base for growth.
-                yield from self._count_reports(who, known, (year, year + 1))
+                year = quarter(label).last.year
+                reports_of(known.reports, year).jobs[label] = entry
+                yield from self._count_jobs(who, known, year)
+                if label.endswith("Q4"):  # the next year's base for growth
+                    yield from self._count_jobs(who, known, year + 1)
+            case participant.SalesReported(quarter=label):
+                known.standing.append(entry)
+                year = quarter(label).last.year
+                reports_of(known.reports, year).sales[label] = entry
+                yield from self._count_sales(who, known, year)
+            case participant.ProductLaunched():
+                known.standing.append(entry)
+                counted = of_product(who, entry, known.memberships)
+                known.products |= counted
+                yield from counted.items()
             case Void() | Correction():
                 known.standing = understood(known.entries)
                 years = set(known.reports)
@@ -241,41 +234,87 @@ class Ledger:
                 known.standing.append(entry)
                 yield from self._count_all(who, known, known.reports)
 
-    def _count_all(self, who: UUID, known: _Participant, years: Iterable[int]) -> Iterator[tuple[Key, int]]:
+    def _count_all(self, who: int, known: _Participant, years: Iterable[int]) -> Iterator[tuple[Key, int]]:
         known.memberships = memberships(known.standing)
         for membership in known.memberships:
             self._members[membership.cluster].add(who)
-        products = of_products(who, known.standing, known.memberships)
-        yield from _difference(known.counted.get(_PRODUCTS, {}), products)
-        known.counted[_PRODUCTS] = products
+        products: Counted = {}
+        for entry in known.standing:
+            if isinstance(entry.event, participant.ProductLaunched):
+                products |= of_product(who, entry, known.memberships)
+        yield from _difference(known.products, products)
+        known.products = products
         yield from self._count_reports(who, known, {y for year in years for y in (year, year + 1)})
 
     def _count_reports(
-        self, who: UUID, known: _Participant, years: Iterable[int]
+        self, who: int, known: _Participant, years: Iterable[int]
     ) -> Iterator[tuple[Key, int]]:
         for year in sorted(years):
-            counted: Counted = {}
-            if year in known.reports and (member := self.member_from(who, year)):
-                counted = of_reports(who, known.reports, year, *member)
-            yield from _difference(known.counted.get(year, {}), counted)
-            known.counted[year] = counted
+            yield from self._count_jobs(who, known, year)
+            yield from self._count_sales(who, known, year)
+
+    def _count_jobs(self, who: int, known: _Participant, year: int) -> Iterator[tuple[Key, int]]:
+        counted: Counted = {}
+        if year in known.reports and (member := self.member_from(who, year)):
+            counted = of_jobs(who, known.reports, year, *member)
+        yield from _difference(known.jobs.get(year, {}), counted)
+        known.jobs[year] = counted
+
+    def _count_sales(self, who: int, known: _Participant, year: int) -> Iterator[tuple[Key, int]]:
+        counted: Counted = {}
+        if year in known.reports and (member := self.member_from(who, year)):
+            counted = of_sales(who, known.reports[year], *member)
+        yield from _difference(known.sales.get(year, {}), counted)
+        known.sales[year] = counted
 
 
-def _of_case(case_id: UUID, case: _Case, entry: Entry) -> tuple[Counted, _Acceptance | None]:
-    """What one fact of a case counts, and the acceptance it is; a component only says what will be paid for it."""
-    fact_id, event = entry
-    match event:
-        case service_case.ComponentAdded():
-            case.payments[event.component_no] = event.participant_payment_kopecks
-            return {}, None
-        case service_case.Completed(participant_id=who, cluster=code, completed_on=day):
-            return {Key(fact_id, "complex_services", day, code, who, case_id): 1}, None
-    who, code, day = event.participant_id, event.cluster, event.accepted_on
-    key = Key(fact_id, "service_component" if event.complex else "service_plain", day, code, who, case_id)
-    counted: Counted = {key: 1}
-    if paid := case.payments.get(event.component_no, 0):
-        counted[key._replace(kpi="paid_services")] = paid
-    return counted, _Acceptance(day, case.positions[fact_id], fact_id, code, case_id)
+def _standing(case: list[Heard]) -> list[Entry]:
+    return understood([Entry(r.event_id, r.event) for r in case])
+
+
+def _of_case(case: list[Heard]) -> tuple[Counted, list[_Acceptance]]:
+    """What the facts of a case count as now understood, and the acceptances among them."""
+    by_id = {r.event_id: r for r in case}
+    counted: Counted = {}
+    acceptances: list[_Acceptance] = []
+    payments: dict[int, int] = {}
+    for event_id, fact in _standing(case):
+        if isinstance(fact, service_case.ComponentAdded):
+            payments[fact.component_no] = fact.participant_payment_kopecks
+            continue
+        lines, acceptance = _of_fact(by_id[event_id], fact, payments)
+        counted.update(lines)
+        if acceptance is not None:
+            acceptances.append(acceptance)
+    return counted, acceptances
+
+
+def _of_fact(
+    recorded: Heard, fact: Any, payments: dict[int, int]
+) -> tuple[list[tuple[Key, int]], _Acceptance | None]:
+    """What a fact of a case counts by itself, and the acceptance it is."""
+    fact_id, case_id = recorded.event_id.int, recorded.originator_id.int
+    who, code = fact.participant_id.int, fact.cluster
+    if isinstance(fact, service_case.Completed):
+        return [((fact_id, "complex_services", fact.completed_on, code, who, case_id), 1)], None
+    day = fact.accepted_on
+    kpi = "service_component" if fact.complex else "service_plain"
+    counted: list[tuple[Key, int]] = [((fact_id, kpi, day, code, who, case_id), 1)]
+    if paid := payments.get(fact.component_no):
+        counted.append(((fact_id, "paid_services", day, code, who, case_id), paid))
+    return counted, (day, recorded.position, fact_id, code, who, case_id)
+
+
+def _count_supported(served: _Served, first: _Acceptance | None) -> list[tuple[Key, int]]:
+    """A participant counts once a year, on the first day it was served (architecture, section 5)."""
+    moved: list[tuple[Key, int]] = []
+    if first != served.first:
+        for acceptance, n in ((served.first, -1), (first, 1)):
+            if acceptance is not None:
+                day, _, fact_id, code, who, case_id = acceptance
+                moved.append(((fact_id, "supported_smes", day, code, who, case_id), n))
+        served.first = first
+    return moved
 
 
 def _difference(before: Counted, after: Counted) -> Iterator[tuple[Key, int]]:

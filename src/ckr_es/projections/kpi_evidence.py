@@ -13,7 +13,6 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from ckr_es.projections.kpi import Line
 from ckr_es.projections.kpi_reads import Figure, figure, known, sides
 from ckr_es.projections.kpi_statements import EVIDENCE, LINES, REPORTED, UNCOUNTED
 from ckr_es.projections.log import Record, Session, records
@@ -42,6 +41,20 @@ class Evidence(Struct, frozen=True, kw_only=True):
     case_id: UUID | None
     n: Figure
     voided_by: UUID | None
+
+
+class Line(Struct, frozen=True):
+    """`event_id` is the event that made the line known (its cause), `fact_id` the one that is counted."""
+
+    position: int
+    event_id: UUID
+    fact_id: UUID
+    kpi: str
+    day: date
+    cluster: str | None
+    participant_id: UUID | None
+    case_id: UUID | None
+    n: int
 
 
 class Moving(NamedTuple):

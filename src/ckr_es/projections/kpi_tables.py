@@ -1,8 +1,9 @@
 """The KPI ledger in PostgreSQL: its tables, and what of the log must be known to go on from a position."""
 
 from collections.abc import Sequence
+from datetime import date
+from functools import cache, partial
 
-import msgspec
 from psycopg.sql import SQL
 
 from ckr_es.aggregates import cluster
@@ -10,8 +11,9 @@ from ckr_es.projections import kpi, plans
 from ckr_es.projections.log import Heard, Record, Session, all_but, records, tags
 from ckr_es.projections.projection import Projection
 from ckr_es.projections.sheet import Sheet
+from ckr_es.projections.sums import Sums
 
-SEGMENT = 1_024  # positions
+SEGMENT = 1_024  # positions; another length is another version
 
 # A sum over lines is short work; parallel workers would take longer to start than to finish.
 CREATE = SQL("""
@@ -28,41 +30,14 @@ CREATE = SQL("""
     insert into segment select {length} where not exists (select from segment);
     create table if not exists fenwick (
         kpi text not null, slice text not null, year int not null, node int not null, upto bigint not null,
-        cum bigint not null, primary key (kpi, slice, year, node, upto) include (cum)
+        cum bigint not null
     ) with (parallel_workers = 0);
 """)
 INDEXES = """
     create index if not exists line_day on line (kpi, day) include (position, n);
     create index if not exists line_position on line (position);
     create index if not exists plan_year on plan (year, known_from);
-"""
-
-# A Fenwick tree over the days of each year: node i holds the lines of the days (i - lowbit(i), i], i up to 366. Each
-# row is the running total of a node at the end of a whole segment of the log in which it changed. The slice is a
-# cluster, or '' for the whole centre.
-CLOSE = """
-    with daily as (
-        select l.kpi, l.cluster, l.day, ((l.position - 1) / g.length + 1) * g.length as upto, sum(l.n) as n
-        from segment g join line l
-          on l.position > %(after)s / g.length * g.length and l.position <= %(upto)s / g.length * g.length
-        group by 1, 2, 3, 4
-    ), sliced as (
-        select kpi, coalesce(cluster, '') as slice, day, extract(doy from day)::int as of_year, upto, sum(n) as n
-        from daily group by grouping sets ((kpi, day, upto), (kpi, cluster, day, upto))
-        having grouping(cluster) = 1 or cluster is not null
-    ), added as (
-        select s.kpi, s.slice, extract(year from s.day)::int as year, ((s.of_year - 1 >> k.k) + 1) << k.k as node,
-               s.upto, sum(s.n)::bigint as n
-        from sliced s join generate_series(0, 8) k (k) on ((s.of_year - 1 >> k.k) + 1) & 1 = 1
-        group by 1, 2, 3, 4, 5 having sum(s.n) <> 0
-    )
-    insert into fenwick
-    select a.kpi, a.slice, a.year, a.node, a.upto, coalesce(b.cum, 0) + sum(a.n) over (
-               partition by a.kpi, a.slice, a.year, a.node order by a.upto)
-    from added a left join lateral (
-        select f.cum from fenwick f
-        where f.kpi = a.kpi and f.slice = a.slice and f.year = a.year and f.node = a.node and f.upto <= %(after)s
-        order by f.upto desc limit 1) b on true
+    create unique index if not exists fenwick_pkey on fenwick (kpi, slice, year, node, upto) include (cum);
 """
 
 # The members of the clusters of these streams, also those who are members only since a correction.
@@ -101,9 +76,10 @@ _PLAN = tags(plans.HEARD)
 class KpiFold:
     """`served` and `reporting` are the participants whose cases and whose own records it has from the beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, segment: int) -> None:
         self._ledger = kpi.Ledger()
         self._plans = plans.Plans()
+        self.sums = Sums(segment)
         self.served: set[object] = set()
         self.reporting: set[object] = set()
         self.plan_streams: set[object] = set()
@@ -112,9 +88,37 @@ class KpiFold:
     def post(self, recorded: Heard, sheet: Sheet) -> None:
         if isinstance(recorded.event, plans.HEARD):
             self._plans.post(recorded, sheet)
+        elif lines := self._ledger.apply(recorded):
+            self.sums.reach(recorded.position)
+            for line in lines:
+                self.sums.add((line.kpi, line.cluster, line.day), line.n)
+            sheet.add_text("line", map(_text, lines))
+
+    def recall(self, recorded: Heard) -> None:
+        """A record whose lines are in the tables."""
+        if isinstance(recorded.event, plans.HEARD):
+            self._plans.post(recorded, Sheet())
         else:
-            for line in self._ledger.apply(recorded):
-                sheet.add("line", msgspec.structs.astuple(line))
+            self._ledger.apply(recorded)
+
+
+_ROW = "%d\t%032x\t%032x\t%s\t%s\t%s\t%s\t%s\t%d\n"
+_iso, _id = cache(date.isoformat), "%032x".__mod__
+
+
+def _text(line: kpi.Line) -> str:
+    """As COPY reads it; neither a measure nor a code of a cluster has anything to escape."""
+    return _ROW % (
+        line.position,
+        line.event_id,
+        line.fact_id,
+        line.kpi,
+        _iso(line.day),
+        "\\N" if line.cluster is None else line.cluster,
+        "\\N" if line.participant_id is None else _id(line.participant_id),
+        "\\N" if line.case_id is None else _id(line.case_id),
+        line.n,
+    )
 
 
 def prime(conn: Session, position: int, batch: Sequence[Record], fold: KpiFold) -> None:
@@ -146,18 +150,21 @@ def prime(conn: Session, position: int, batch: Sequence[Record], fold: KpiFold) 
         "plan": _PLAN,
         **_TAGS,
     }
-    unwritten = Sheet()
     for record in records(conn.execute(EARLIER, wanted)):
-        fold.post(record, unwritten)
+        fold.recall(record)
     fold.served |= served
     fold.reporting |= reporting
     fold.plan_streams |= plan_streams
     fold.clusters |= clusters
 
 
-def close(conn: Session, after: int, upto: int) -> None:
+def begin(conn: Session, fold: KpiFold, position: int) -> None:
+    fold.sums.begin(conn, position)
+
+
+def close(conn: Session, fold: KpiFold, upto: int, sheet: Sheet) -> None:
     """Sum up the segments that have become whole."""
-    conn.execute(CLOSE, {"after": after, "upto": upto})
+    sheet.add_text("fenwick", fold.sums.close(conn, upto))
 
 
 def _participant(record: Record) -> object:
@@ -176,8 +183,9 @@ def projection(segment: int = SEGMENT) -> Projection:
         create=CREATE.format(length=segment).as_string(),
         indexes=INDEXES,
         unheard=all_but([*kpi.HEARD, *plans.HEARD]),
-        fold=KpiFold,
+        fold=partial(KpiFold, segment),
         prime=prime,
+        begin=begin,
         close=close,
     )
 

@@ -45,7 +45,10 @@ HASHES = """
 
 
 class LedgerFold:
-    """The nodes follow from the leaf hashes alone, whatever an event says."""
+    """The nodes follow from the leaf hashes alone, whatever an event says; those up to `closed` are in the table."""
+
+    def __init__(self) -> None:
+        self.closed = 0
 
     def post(self, recorded: Heard, sheet: Sheet) -> None:
         raise AssertionError("the ledger hears nothing")
@@ -55,8 +58,13 @@ def prime(conn: Session, position: int, batch: Sequence[Record], fold: LedgerFol
     pass
 
 
-def close(conn: Session, after: int, upto: int) -> None:
-    """Add every node that became complete between the two positions."""
+def begin(_conn: Session, fold: LedgerFold, position: int) -> None:
+    fold.closed = position
+
+
+def close(conn: Session, fold: LedgerFold, upto: int, _sheet: Sheet) -> None:
+    """Add every node that has become complete. Not by the sheet: a height is read from the table below it."""
+    after, fold.closed = fold.closed, upto
     for height in HEIGHTS:
         first, end = after >> height, upto >> height
         if first == end:
@@ -81,6 +89,7 @@ LEDGER = Projection(
     unheard=all_but(()),
     fold=LedgerFold,
     prime=prime,
+    begin=begin,
     close=close,
 )
 

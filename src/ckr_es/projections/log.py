@@ -53,7 +53,7 @@ def records(rows: Iterable[TupleRow]) -> Iterator[Record]:
 
 
 def between(conn: Session, after: int, upto: int, unheard: list[str]) -> list[Record]:
-    return list(records(conn.execute(BETWEEN, (after, upto, unheard))))
+    return list(records(conn.execute(BETWEEN, (after, upto, unheard), binary=True)))
 
 
 def head(conn: Session) -> int:

@@ -4,9 +4,8 @@ The tables of a projection are a function of the log: a difference means that a 
 wrote into the tables. Readers are never held up: only the names of the schemas change.
 """
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -15,14 +14,14 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from ckr_es.projections.log import BETWEEN, Record, Session, records
-from ckr_es.projections.projection import Fold, Projection
+from ckr_es.projections.projection import Fold, Projection, no_garbage
 from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, TABLES, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.rules import Unknown
 from ckr_es.store.database import Database
 
 CHUNK = 20_000  # rows written in one COPY
-FETCH = 5_000  # records a round trip
+FETCH = 1_000  # records read at once
 SAMPLE = 10
 REBUILDING = 7161934518202115
 
@@ -33,6 +32,7 @@ COMPARE = sql.SQL("""
     select count(*) over (), d.* from (select * from {one} except all select * from {other}) d
     order by d::text limit {sample}
 """)
+FIRST = sql.SQL("select * from {} limit {}")
 COLUMNS = """
     select column_name, udt_name from information_schema.columns
     where table_schema = %s and table_name = %s order by ordinal_position
@@ -94,7 +94,7 @@ def renew(
     stays for a look, until the next rebuild.
     """
     name = projection.name
-    with _connect(database) as conn, _connect(database) as source, _no_garbage():
+    with _connect(database) as conn, _connect(database) as source, no_garbage():
         conn.execute("select pg_advisory_lock(%s)", (REBUILDING,))  # one rebuild at a time in a database
         ensure(conn, [projection])
         _drop(conn, f"{name}_shadow", f"{name}_old")
@@ -102,18 +102,6 @@ def renew(
         if rebuilt.switched:
             _drop(conn, f"{name}_old")  # waits for those who still read it, and holds up nobody
         return rebuilt
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """A fold only grows and has no cycles: looking for some over and over took a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _connect(database: Database) -> psycopg.Connection[tuple[Any, ...]]:
@@ -143,21 +131,24 @@ def _fill_and_switch(
         position = _position(conn, LOCK, name)  # from here on the follower passes this projection by
         _stream(conn, source, projection, fold, sheet, reached, position, progress)
         conn.execute(SEARCH, (shadow,))
+        projection.close(conn, fold, position, sheet)
         sheet.write(conn)
+        conn.execute("set local maintenance_work_mem = '256MB'")
         conn.execute(projection.indexes)
-        projection.close(conn, 0, position)
         conn.execute(_analyze(shadow, projection.tables))
+        rows = {table: _count(conn, shadow, table) for table in projection.tables}
         differences = tuple(
-            d for table in projection.tables if (d := _difference(conn, name, table)) is not None
+            d for table in projection.tables if (d := _difference(conn, name, table, rows[table])) is not None
         )
-        rows = sum(_count(conn, shadow, table) for table in projection.tables)
         switched = not shadow_only and (accept_differences or not differences)
         if switched:
             conn.execute("select pg_advisory_xact_lock(%s)", (TABLES,))
             _rename(conn, name, f"{name}_old")
             _rename(conn, shadow, name)
             conn.execute(SWITCHED, (projection.version, name))
-    return Rebuilt(name=name, position=position, rows=rows, differences=differences, switched=switched)
+    return Rebuilt(
+        name=name, position=position, rows=sum(rows.values()), differences=differences, switched=switched
+    )
 
 
 def _stream(
@@ -170,34 +161,41 @@ def _stream(
     upto: int,
     progress: Progress,
 ) -> None:
-    for record in _records(source, projection, after, upto):
-        fold.post(record, sheet)
-        if sheet.pending >= CHUNK:
-            with conn.transaction():
-                conn.execute(SEARCH, (f"{projection.name}_shadow",))
-                sheet.write(conn, final=False)
-            progress(record.position, upto)
+    with closing(_records(source, projection, after, upto)) as found:
+        for record in found:
+            fold.post(record, sheet)
+            if sheet.pending >= CHUNK:
+                projection.close(conn, fold, record.position, sheet)
+                with conn.transaction():
+                    conn.execute(SEARCH, (f"{projection.name}_shadow",))
+                    sheet.write(conn, final=False)
+                progress(record.position, upto)
     progress(upto, upto)
 
 
-def _records(source: Session, projection: Projection, after: int, upto: int) -> Iterator[Record]:
-    with source.transaction(), source.cursor("log", binary=True) as cursor:
-        cursor.itersize = FETCH
-        cursor.execute(BETWEEN, (after, upto, projection.unheard))
-        yield from records(cursor)
+def _records(source: Session, projection: Projection, after: int, upto: int) -> Generator[Record, None, None]:
+    asked = (after, upto, projection.unheard)
+    with source.cursor() as cursor:
+        rows = cursor.stream(BETWEEN, asked, binary=True, size=FETCH)
+        # A stream that is left open holds its connection, and closing that would wait for ever.
+        with closing(rows):  # type: ignore[type-var]  # it is a generator, annotated as less
+            yield from records(rows)
 
 
-def _difference(conn: Session, name: str, table: str) -> Difference | None:
+def _difference(conn: Session, name: str, table: str, rows: int) -> Difference | None:
     shadow = f"{name}_shadow"
     known = _columns(conn, name, table)
     if known != _columns(conn, shadow, table):
         only_live = _count(conn, name, table) if known else 0  # an earlier version may not have the table
-        return Difference(table, only_live, _count(conn, shadow, table), [], [])
+        return Difference(table, only_live, rows, [], [])
     live, rebuilt = sql.Identifier(name, table), sql.Identifier(shadow, table)
-    gone = conn.execute(COMPARE.format(one=live, other=rebuilt, sample=SAMPLE)).fetchall()
+    if not (lived := _count(conn, name, table)):
+        first = conn.execute(FIRST.format(rebuilt, SAMPLE)).fetchall()
+        return Difference(table, 0, rows, [], first) if rows else None
     new = conn.execute(COMPARE.format(one=rebuilt, other=live, sample=SAMPLE)).fetchall()
-    if not gone and not new:
+    if not new and lived == rows:  # then neither side has a row more
         return None
+    gone = conn.execute(COMPARE.format(one=live, other=rebuilt, sample=SAMPLE)).fetchall()
     (only_live, only_rebuilt), samples = zip(*map(_counted, (gone, new)), strict=True)
     return Difference(table, only_live, only_rebuilt, *samples)
 

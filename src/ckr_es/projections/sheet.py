@@ -6,6 +6,7 @@ the live one and the one built beside it.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +28,20 @@ class Sheet:
     def __init__(self) -> None:
         self.pending = 0
         self._rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self._texts: defaultdict[str, list[str]] = defaultdict(list)
         self._open: dict[tuple[str, UUID], tuple[int, Row]] = {}
         self._closing: defaultdict[str, list[tuple[UUID, int]]] = defaultdict(list)
 
     def add(self, table: str, row: Row) -> None:
         self._rows[table].append(row)
         self.pending += 1
+
+    def add_text(self, table: str, rows: Iterable[str]) -> None:
+        """Rows as the text format of COPY has them, each with its newline."""
+        texts = self._texts[table]
+        before = len(texts)
+        texts.extend(rows)
+        self.pending += len(texts) - before
 
     def replace(self, table: str, id: UUID, position: int, before: Row | None, after: Row | None) -> None:
         """From `position` on, `id` reads `after` (None: it is gone); nothing when it reads so already."""
@@ -62,4 +71,9 @@ class Sheet:
                 for row in rows:
                     copy.write_row(row)
         self._rows.clear()
+        for table, texts in self._texts.items():
+            statement = sql.SQL("copy {} from stdin").format(sql.Identifier(table))
+            with conn.cursor() as cursor, cursor.copy(statement) as copy:
+                copy.write("".join(texts))
+        self._texts.clear()
         self.pending = 0

@@ -127,7 +127,7 @@ class Judge:
         self._measures = frozenset(measures(row, policy))
         self._kinds = tuple({kind for m in (*row.measures, *self._measures) for kind in FACTS[m]})
         self._ledger = Ledger()
-        self._lines: defaultdict[UUID, list[Line]] = defaultdict(list)
+        self._lines: defaultdict[int, list[Line]] = defaultdict(list)
         self._streams: defaultdict[UUID, list[Entry]] = defaultdict(list)
         self.types = tags(self._kinds)
         self.of_complex_cases = row.measures == ("complex_services",)
@@ -193,7 +193,7 @@ class Judge:
     def _counts(self, id: UUID) -> dict[date, int]:
         """On which days it counts in this row, whatever day the question is about."""
         counts: defaultdict[date, int] = defaultdict(int)
-        for line in self._lines[id]:
+        for line in self._lines[id.int]:
             counts[line.day] += line.n
         return {day: n for day, n in counts.items() if n}
 
@@ -220,7 +220,7 @@ class Judge:
                 return self._of_day(fact.accepted_on) or ("policy", None)
             case participant.JobsReported() | participant.SalesReported():
                 late = self._of_day(quarter(fact.quarter).last)
-                member = self._ledger.member_from(record.originator_id, quarter(fact.quarter).last.year)
+                member = self._ledger.member_from(record.originator_id.int, quarter(fact.quarter).last.year)
                 return late or (("nothing-reported", None) if member else ("not-a-member", None))
             case participant.ProductLaunched():
                 return self._of_day(fact.launched_on) or ("other-market", None)
@@ -256,8 +256,9 @@ class Judge:
         return next(
             (
                 id
-                for id, lines in self._lines.items()
-                if lines[0].participant_id == record.participant_id
+                for id, lines in ((UUID(int=n), lines) for n, lines in self._lines.items())
+                if record.participant_id is not None
+                and lines[0].participant_id == record.participant_id.int
                 and any(day.year == year for day in self._counts(id))
             ),
             None,
@@ -267,7 +268,7 @@ class Judge:
         named = getattr(fact, "cluster", None) or getattr(fact, "code", None)
         if named is not None or who is None:
             return named
-        return self._ledger.cluster_of(who, fact.effective_on)
+        return self._ledger.cluster_of(who.int, fact.effective_on)
 
 
 def _voided_by(history: list[Entry], id: UUID) -> UUID | None:

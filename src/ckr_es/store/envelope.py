@@ -4,6 +4,7 @@ import os
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import get_args
 from uuid import UUID
 
 import msgspec
@@ -29,6 +30,7 @@ _random: deque[bytes] = deque()
 os.register_at_fork(after_in_child=_random.clear)
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_tags = {kind: str(kind.__struct_config__.tag) for kind in get_args(Event)}
 
 
 class Proposed(Struct, frozen=True, kw_only=True):
@@ -158,6 +160,6 @@ def decode(topic: str, body: bytes) -> Event:
         event = _decoder.decode(body)
     except msgspec.MsgspecError as e:
         raise MapperDeserialisationError(f"{topic}: {e}") from e
-    if tag(event) != topic:
+    if _tags[type(event)] != topic:
         raise MapperDeserialisationError(f"the body of a row of type {topic} is of type {tag(event)}")
     return event
