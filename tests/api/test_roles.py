@@ -24,7 +24,7 @@ from api.conftest import serving, settings_for
 from litestar import Litestar, get
 from litestar.routes import HTTPRoute
 
-from ckr_es.api.app import create_app
+from ckr_es.api.app import _admit, create_app
 from ckr_es.api.auth import ANYONE
 from ckr_es.store import keys
 from ckr_es.store.database import Database
@@ -152,6 +152,12 @@ def test_what_roles_may_is_as_the_contract_says(app: Litestar) -> None:
         path.startswith(("/api/v1/kpi", "/api/v1/periods", "/api/v1/plans", "/api/v1/roadmap"))
         for _, path in may["analyst"]
     )
+
+
+def test_no_route_has_a_hook_in_place_of_the_admission(app: Litestar) -> None:
+    """Of several `before_request` Litestar calls only the nearest: one on a route would let everybody in."""
+    hooks = {(method, path): handler.resolve_before_request() for method, path, handler in _routes(app)}
+    assert [place for place, hook in hooks.items() if hook is not _admit] == []
 
 
 def test_a_route_without_roles_is_refused_to_everyone(centre: Centre, database: Database) -> None:
