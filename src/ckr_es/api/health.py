@@ -76,7 +76,7 @@ def metrics(reading: Reading, notary: Notarised) -> str:
         "# TYPE ckr_notary_running gauge",
         f"ckr_notary_running {int(ledger.state == 'running')}",
         "# TYPE ckr_checkpoint_size gauge",
-        f"ckr_checkpoint_size {ledger.size}",
+        f"ckr_checkpoint_size {notary.size()}",
         "# TYPE ckr_self_check_ok gauge",
         *([f"ckr_self_check_ok {int(checked.ok)}"] if checked else []),
     ]
@@ -88,8 +88,8 @@ def _ledger(notary: Folder) -> dict[str, Any]:
     status, checked = notary.status(), notary.self_check()
     return {
         "notary": status.state,
-        "checkpoint_size": status.size,
-        "signed_at": status.signed_at,
+        "checkpoint_size": notary.size(),
+        "signed_at": notary.signed_at(),
         "self_check": checked and {"ok": checked.ok, "at": checked.at, "size": checked.size},
     }
 

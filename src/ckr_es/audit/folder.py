@@ -9,7 +9,7 @@ the notary that is running.
 import fcntl
 import os
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +23,6 @@ class Status(Struct, frozen=True, kw_only=True):
     """`refused`: the log contradicts what was signed, from `position` on; `error` says how (Russian)."""
 
     state: State
-    size: int = 0
-    signed_at: datetime | None = None
     error: str | None = None
     position: int | None = None
 
@@ -70,6 +68,11 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return 0
         return int(note.split("\n")[1])
+
+    def signed_at(self) -> datetime | None:
+        """When the last was signed; None for none."""
+        size = self.size()
+        return datetime.fromtimestamp(self.note(size).stat().st_mtime, UTC) if size else None
 
     def note(self, size: int) -> Path:
         return self.notes / f"{size:012}"

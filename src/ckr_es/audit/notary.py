@@ -69,7 +69,6 @@ class Notary:
         self._lock = folder.lock()
         if self._lock is None:
             raise Busy(f"Нотариус уже работает: папка {folder.path} занята.")
-        self._signed_at: datetime | None = None
         self._next = 0  # where the window of rows to look at again begins
         self._tree = Tree()
         try:
@@ -185,14 +184,11 @@ class Notary:
         _append(self._folder.leaves, self.size, leaves)
         _append(self._folder.envelopes, self.size, envelopes)
         self._folder.publish(upto, self._signer.sign(upto, grown.root()))
-        self._tree, self._signed_at = grown, datetime.now(UTC)
+        self._tree = grown
         log.info("checkpoint signed", size=upto)
 
     def _tell(self, state: State, error: str | None = None, position: int | None = None) -> None:
-        signed_at = self._signed_at or self._folder.status().signed_at
-        self._folder.tell(
-            Status(state=state, size=self.size, signed_at=signed_at, error=error, position=position)
-        )
+        self._folder.tell(Status(state=state, error=error, position=position))
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:

@@ -51,7 +51,7 @@ def _signed(notary: Folder) -> Iterator[Finding]:
     """A notary that does not run is none of the log's faults; one that refused tells of one."""
     status, checked = notary.status(), notary.self_check()
     state = {"absent": "ещё не работал", "running": "работает", "stopped": "не запущен"}.get(status.state)
-    detail = f"{state}, подписано записей {status.size}" if state else str(status.error)
+    detail = f"{state}, подписано записей {notary.size()}" if state else str(status.error)
     yield Finding("Нотариус", status.state != "refused", detail)
     if checked is not None:
         found = "; ".join(checked.findings) or "всё сходится"
