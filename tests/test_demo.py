@@ -233,3 +233,33 @@ def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) ->
     assert "просрочено" in ckr(played.home, "follow-ups", "--as-of", "2021-12-31").stdout
     assert "Оценка" in ckr(played.home, "follow-ups", "--effect").stdout
     assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2
+
+
+def test_the_register_of_support_was_told_month_by_month(played: Played) -> None:
+    said = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-02", "--json").stdout)
+    assert set(said["totals"]) == {"to_report", "accepted", "corrected", "annulled", "overdue"}
+    assert (said["totals"]["overdue"], said["totals"]["annulled"]) == (0, 2)
+    after = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-31", "--json").stdout)["totals"]
+    assert after["in_file"] == said["totals"]["to_report"]
+    assert sum(item["late"] for item in said["items"]) == 3
+    assert "сообщить" in ckr(played.home, "support", "list", "--as-of", "2022-01-02").stdout
+    codes = json.loads(ckr(played.home, "support", "codes", "--json").stdout)
+    assert codes["sender"]["name"] == "АНО «ККЦРБ МКК»"
+    assert "Консультационная" in ckr(played.home, "support", "codes").stdout
+
+
+def test_a_file_for_the_register_is_written_for_its_owner_alone(played: Played) -> None:
+    (file_id,) = column(
+        played.conn,
+        "select body->>'file_id' from ckr.event where type = 'support-file.made' order by position desc limit 1",
+    )
+    out = Path(played.home).parent / "register.xml"
+    written = ckr(played.home, "support", "file", "--again", file_id, "--out", str(out), "--json")
+    assert written.returncode == 0, written.stderr
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert out.read_text().count("<Документ ") == json.loads(written.stdout)["documents"] > 10
+    assert ckr(played.home, "support", "file", "--again", file_id, "--out", str(out)).returncode == 2
+    refused = ckr(played.home, "support", "answer", file_id, str(out))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "РезОбр" in refused.stderr
+    out.unlink()

@@ -22,7 +22,7 @@ from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups
 from ckr_es.audit.trace import trace
-from ckr_es.commands.support import support_id
+from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
@@ -267,15 +267,7 @@ class Reader:
             known = support.known(conn, moment.position, participant_id=participant_id)
         found = [
             one
-            for one in support_register.supports(
-                known.cases,
-                (filed.file for filed in known.files),
-                named=support_id,
-                as_of=moment.as_of,
-                report_day=known.codes.report_day,
-                erased=known.erased,
-                amended=known.amended,
-            )
+            for one in standing(known, moment.as_of)
             if own in (None, one.cluster)
             and state in (None, one.state)
             and (overdue is None or one.overdue is overdue)

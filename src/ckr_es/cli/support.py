@@ -59,8 +59,8 @@ def list_(
     as_json: bool,
 ) -> None:
     """Принятые услуги, их постоянные номера и сроки. То же отвечает GET /support-register."""
-    from ckr_es.aggregates.support_register import supports, totals
-    from ckr_es.commands.support import support_id
+    from ckr_es.aggregates.support_register import totals
+    from ckr_es.commands.support import standing
     from ckr_es.projections.log import head as head_of
     from ckr_es.projections.support import known as known_of
 
@@ -68,15 +68,7 @@ def list_(
         head = head_of(conn)
         asked = side(conn, as_of, known_at, known_position, head)
         said = known_of(conn, asked.position, participant_id=participant)
-    every = supports(
-        said.cases,
-        (filed.file for filed in said.files),
-        named=support_id,
-        as_of=asked.as_of,
-        report_day=said.codes.report_day,
-        erased=said.erased,
-        amended=said.amended,
-    )
+    every = standing(said, asked.as_of)
     found = [one for one in every if state in (None, one.state) and (one.overdue or not overdue)]
     if as_json:
         put_json(as_api(meta(asked, head, None, None), items=found, totals=totals(found)))

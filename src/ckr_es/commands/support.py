@@ -36,6 +36,19 @@ def support_id(case_id: UUID, component_no: int) -> UUID:
     return stream_id("support", f"{case_id}/{component_no}")
 
 
+def standing(known: projected.Known, as_of: date) -> tuple[Support, ...]:
+    """Every support on that day, on what is known."""
+    return supports(
+        known.cases,
+        (filed.file for filed in known.files),
+        named=support_id,
+        as_of=as_of,
+        report_day=known.codes.report_day,
+        erased=known.erased,
+        amended=known.amended,
+    )
+
+
 def set_codes(tracking: ServiceTracking, request: Request, codes: Codes, document: Document | None) -> Answer:
     """The table for files made from now on."""
     event = support_codes.CodesSet(set_on=request.today, codes=codes, document=document)
@@ -56,17 +69,7 @@ def make_file(tracking: ServiceTracking, request: Request, wanted: Wanted) -> An
     recorder = tracking.recorder
     with recorder.pool.connection() as conn:
         known = projected.known(conn, recorder.head())
-    due = _chosen(
-        supports(
-            known.cases,
-            (filed.file for filed in known.files),
-            named=support_id,
-            as_of=wanted.made_on,
-            report_day=known.codes.report_day,
-            erased=known.erased,
-        ),
-        wanted,
-    )
+    due = _chosen(standing(known, wanted.made_on), wanted)
     cases, who = {one.case_id for one in due}, {one.participant_id for one in due}
     id = stream_id("support-file", str(wanted.made_on.year))
     years = {id, *(filed.stream_id for filed in known.files)}
