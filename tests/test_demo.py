@@ -239,7 +239,9 @@ def test_the_register_of_support_was_told_month_by_month(played: Played) -> None
     said = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-02", "--json").stdout)
     assert set(said["totals"]) == {"to_report", "accepted", "corrected", "annulled", "overdue"}
     assert (said["totals"]["overdue"], said["totals"]["annulled"]) == (0, 2)
-    after = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-31", "--json").stdout)["totals"]
+    after = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-31", "--json").stdout)[
+        "totals"
+    ]
     assert after["in_file"] == said["totals"]["to_report"]
     assert sum(item["late"] for item in said["items"]) == 3
     assert "сообщить" in ckr(played.home, "support", "list", "--as-of", "2022-01-02").stdout

@@ -40,7 +40,7 @@ Tracking = NamedDependency[ServiceTracking]
 Reading = NamedDependency[Reader]
 Connections = NamedDependency[Pool]
 Id = FromPath[UUID]
-WithState = Annotated[State | None, QueryParameter(required=False)]
+InState = Annotated[State | None, QueryParameter(name="state", required=False)]
 Overdue = Annotated[bool | None, QueryParameter(required=False)]
 OfParticipant = Annotated[UUID | None, QueryParameter(required=False)]
 OfCluster = Annotated[str | None, QueryParameter(required=False)]
@@ -83,7 +83,7 @@ class SupportController(Controller):
         self,
         when: When,
         reading: Reading,
-        state: WithState = None,
+        in_state: InState = None,
         overdue: Overdue = None,
         participant_id: OfParticipant = None,
         cluster: OfCluster = None,
@@ -95,7 +95,7 @@ class SupportController(Controller):
             when,
             limit,
             cursor,
-            state=state,
+            state=in_state,
             overdue=overdue,
             participant_id=participant_id,
             cluster=cluster,
