@@ -227,7 +227,7 @@ def reported(centre: Centre) -> str:
     codes = centre.manager.read("/support-register/codes")["codes"]
     sender = {"inn": firm_inn(900), "name": "Центр"}
     assert centre.manager.put("/support-register/codes", codes={**codes, "sender": sender}).status_code == 201
-    file = centre.operator.done("/support-register/files", made_on="2021-04-02")["id"]
+    file = centre.operator.done("/support-register/files", accepted_to="2021-04-02")["id"]
     path = f"/support-register/files/{file}"
     sent = centre.auditor.get(f"{path}/file.xml").text
     assert {"Голубикин", INN, OGRNIP} <= known_in(sent)

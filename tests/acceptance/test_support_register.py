@@ -22,7 +22,7 @@ REGISTER = "/support-register"
 
 def test_a_half_year_of_reporting(operator: Client, manager: Client, auditor: Client) -> None:
     # --- the centre says who it is, and under which codes it reports
-    problem(operator.post(f"{REGISTER}/files"), 409, "nothing-due")
+    problem(operator.post(f"{REGISTER}/files", accepted_to="2021-12-31"), 409, "nothing-due")
     shown = auditor.read(f"{REGISTER}/codes")
     assert (shown["set_on"], len(shown["codes"]["services"])) == (None, 14)
     assert shown["unverified"]  # nobody could look these up: a person confirms them by setting the table
@@ -53,11 +53,15 @@ def test_a_half_year_of_reporting(operator: Client, manager: Client, auditor: Cl
     assert auditor.read(REGISTER, as_of="2021-04-06")["totals"]["overdue"] == 3
 
     # --- no file before the sender is known; then one file of all three
-    problem(operator.post(f"{REGISTER}/files", made_on="2021-04-02"), 409, "sender-not-set")
+    problem(
+        operator.post(f"{REGISTER}/files", made_on="2021-04-02", accepted_to="2021-12-31"),
+        409,
+        "sender-not-set",
+    )
     sender = {"inn": firm_inn(900), "name": "АНО «Центр развития бизнеса»"}
     done = manager.put(f"{REGISTER}/codes", codes={**shown["codes"], "sender": sender})
     assert done.status_code == 201
-    first = operator.post(f"{REGISTER}/files", made_on="2021-04-02")
+    first = operator.post(f"{REGISTER}/files", made_on="2021-04-02", accepted_to="2021-12-31")
     assert first.status_code == 201
     assert set(states(as_of="2021-04-02").values()) == {"in_file"}
     file = etree.fromstring(auditor.http.get(first.headers["location"]).content)
@@ -94,7 +98,7 @@ def test_a_half_year_of_reporting(operator: Client, manager: Client, auditor: Cl
     assert then == {"alpha": "accepted", "beta": "rejected", "gamma": "accepted"}
 
     # --- the next file annuls, reports again and corrects, under the same ids
-    second = operator.post(f"{REGISTER}/files", made_on="2021-06-02")
+    second = operator.post(f"{REGISTER}/files", made_on="2021-06-02", accepted_to="2021-12-31")
     file = etree.fromstring(auditor.http.get(second.headers["location"]).content)
     ids = {item["support_id"]: item["case_id"] for item in auditor.read(REGISTER)["items"]}
     signs = {ids[document.get("ИдПоддерж")]: document.get("ПрОбр") for document in file.findall("Документ")}
@@ -102,4 +106,4 @@ def test_a_half_year_of_reporting(operator: Client, manager: Client, auditor: Cl
     answer(second.json()["id"], "2021-06-09", alpha="01", beta="01", gamma="01")
     assert states() == {"alpha": "annulled", "beta": "accepted", "gamma": "corrected"}
     assert auditor.read(REGISTER)["totals"] == {"annulled": 1, "accepted": 1, "corrected": 1, "overdue": 0}
-    problem(operator.post(f"{REGISTER}/files"), 409, "nothing-due")
+    problem(operator.post(f"{REGISTER}/files", accepted_to="2021-12-31"), 409, "nothing-due")

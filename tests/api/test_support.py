@@ -240,7 +240,7 @@ def test_what_is_put_right_after_it_was_accepted_is_due_again(
     assert found[world["complex"], 1]["service"]["quantity"] == 4
     then = listed(auditor, as_of="2021-05-03", known_position=fixed["position"] - 1)
     assert {item["state"] for key, item in then.items() if key[0] == world["complex"]} == {"accepted"}
-    second = operator.done(f"{PATH}/files", made_on="2021-05-04")
+    second = operator.done(f"{PATH}/files", made_on="2021-05-04", accepted_to="2021-12-31")
     root = downloaded(operator, second["id"])
     said = {d.get("ИдПоддерж"): d for d in root.findall("Документ")}
     signs = {id: d.get("ПрОбр") for id, d in said.items()}
@@ -266,6 +266,14 @@ def test_what_is_put_right_after_it_was_accepted_is_due_again(
     assert len(files) == 2
 
 
+def test_a_file_is_not_made_before_the_last_one(operator: Client, world: dict[str, str], told: Body) -> None:
+    case = plain_case(operator, world["other"], "digital", service="SVC.н")
+    accept(operator, case, on="2021-03-29")
+    early = {"made_on": "2021-04-01", "accepted_to": "2021-03-31"}
+    problem(operator.post(f"{PATH}/files", **early), 409, "before-last-file")
+    operator.done(f"{PATH}/files", **{**early, "made_on": "2021-05-05"})
+
+
 def test_a_file_that_was_not_sent_is_voided_and_all_is_due_again(
     operator: Client, auditor: Client, world: dict[str, str], told: Body
 ) -> None:
@@ -282,8 +290,10 @@ def test_a_file_that_was_not_sent_is_voided_and_all_is_due_again(
     problem(auditor.get(f"{PATH}/files/{made['id']}"), 404, "not-found")
     problem(auditor.get(f"{PATH}/files/{made['id']}/file.xml"), 404, "not-found")
     chosen = listed(auditor)[case, 1]["support_id"]
-    problem(operator.post(f"{PATH}/files", support_ids=[str(uuid4())]), 409, "not-due")
-    assert operator.done(f"{PATH}/files", support_ids=[chosen])["events"]
+    problem(
+        operator.post(f"{PATH}/files", support_ids=[str(uuid4())], accepted_to="2021-12-31"), 409, "not-due"
+    )
+    assert operator.done(f"{PATH}/files", support_ids=[chosen], accepted_to="2021-12-31")["events"]
 
 
 def test_whatever_lacks_something_is_named_and_no_file_is_made(
@@ -299,14 +309,14 @@ def test_whatever_lacks_something_is_named_and_no_file_is_made(
     good = plain_case(operator, world["firm"], "organic", service="SVC.н")
     accept(operator, good, on="2021-04-21")
     head = centre.head()
-    refused = problem(operator.post(f"{PATH}/files"), 409, "support-incomplete")
+    refused = problem(operator.post(f"{PATH}/files", accepted_to="2021-12-31"), 409, "support-incomplete")
     bad_id = listed(auditor)[case, 1]["support_id"]
     assert [(error["code"], error["given"]) for error in refused["errors"]] == [("ogrn-missing", bad_id)]
     assert centre.head() == head
     good_id = listed(auditor)[good, 1]["support_id"]
-    operator.done(f"{PATH}/files", support_ids=[good_id])
+    operator.done(f"{PATH}/files", support_ids=[good_id], accepted_to="2021-12-31")
     operator.done(f"/participants/{bare}/identity", changed_on="2021-05-01", ogrn=ogrn(8))
-    operator.done(f"{PATH}/files")
+    operator.done(f"{PATH}/files", accepted_to="2021-12-31")
     assert listed(auditor)[case, 1]["state"] == "in_file"
 
 
@@ -317,7 +327,7 @@ def test_no_service_is_in_two_files_however_many_are_made_at_once(
     for case in cases:
         accept(operator, case, on="2021-04-22")
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: operator.post(f"{PATH}/files"), range(6)))
+        answers = list(pool.map(lambda _: operator.post(f"{PATH}/files", accepted_to="2021-12-31"), range(6)))
     assert sorted(a.status_code for a in answers) in ([200, 409, 409, 409, 409, 409], [201, *[409] * 5])
     assert {a.json()["code"] for a in answers if a.status_code == 409} == {"nothing-due"}
 
@@ -415,4 +425,4 @@ def test_whoever_is_erased_can_be_reported_no_more(
     refused = problem(operator.get(f"{PATH}/files/{named[0]}/file.xml"), 409, "identity-erased")
     assert len(refused["errors"]) == 1
     assert auditor.read(f"{PATH}/files/{named[0]}")["accepted"] > 0
-    problem(operator.post(f"{PATH}/files"), 409, "nothing-due")
+    problem(operator.post(f"{PATH}/files", accepted_to="2021-12-31"), 409, "nothing-due")

@@ -57,8 +57,8 @@ _read: Final[dict[str, Any]] = {"sync_to_thread": True, **roles(READ, whole_cent
 class NewFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that is due of acts up to `accepted_to`, or of that only `support_ids`; made today unless it says so."""
 
+    accepted_to: date
     made_on: date | None = None
-    accepted_to: date | None = None
     support_ids: tuple[UUID, ...] = ()
     late_reason: Text | None = None
 

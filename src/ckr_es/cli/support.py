@@ -91,7 +91,9 @@ def list_(
 
 
 @support.command(short_help="Сделать файл для ФНС из всего, что пора передать.")
-@click.option("--accepted-to", type=click.DateTime(("%Y-%m-%d",)), help="Акты не позже этого дня.")
+@click.option(
+    "--accepted-to", type=click.DateTime(("%Y-%m-%d",)), help="Акты не позже этого дня; обычно все."
+)
 @click.option("--again", type=click.UUID, metavar="ID", help="Не делать нового: записать этот ещё раз.")
 @click.option("--out", type=_xml, metavar="ФАЙЛ", help="Куда записать; обычно имя файла в этой папке.")
 @as_json
@@ -113,7 +115,8 @@ def file(accepted_to: datetime | None, again: UUID | None, out: Path | None, as_
         try:
             if again is None:
                 request = _request("operator", "support file")
-                wanted = Wanted(made_on=request.today, accepted_to=accepted_to and accepted_to.date())
+                upto = accepted_to.date() if accepted_to else request.today
+                wanted = Wanted(made_on=request.today, accepted_to=upto)
                 again = UUID(make_file(tracking, request, wanted).receipt.id)
             made, named = recipients(tracking, again)
         except Refused as refused:

@@ -26,7 +26,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """What a file is asked to hold: all that is due of acts up to a day, or of that these supports."""
 
     made_on: date
-    accepted_to: date | None = None
+    accepted_to: date
     support_ids: tuple[UUID, ...] = ()
     late_reason: str | None = None
 
@@ -72,14 +72,23 @@ def make_file(tracking: ServiceTracking, request: Request, wanted: Wanted) -> An
     due = _chosen(standing(known, wanted.made_on), wanted)
     cases, who = {one.case_id for one in due}, {one.participant_id for one in due}
     id = stream_id("support-file", str(wanted.made_on.year))
-    years = {id, *(filed.stream_id for filed in known.files)}
+    # Whatever file of these services anybody makes meanwhile, it is of one of these years.
+    first = min((one.service.accepted_on.year for one in due), default=wanted.made_on.year)
+    years = [stream_id("support-file", str(year)) for year in range(first, request.today.year + 1)]
 
     def decide(streams: Streams) -> Sequence[Fact]:
-        files = [streams.state(support_file.KIND, year) or Files(files={}) for year in sorted(years)]
+        files = [
+            file
+            for year in years
+            for file in (streams.state(support_file.KIND, year) or Files(files={})).files.values()
+        ]
         codes = support_codes.in_force(streams.history(CODES))
+        last = max((file.made.made_on for file in files), default=wanted.made_on)
+        if last > wanted.made_on:
+            raise Refused("before-last-file", f"Уже есть файл от {last}: новый не может быть раньше")
         found = supports(
             {case_id: streams.state(service_case.KIND, case_id) for case_id in cases},
-            (file for year in files for file in year.files.values()),
+            files,
             named=support_id,
             as_of=wanted.made_on,
             report_day=codes.report_day,
@@ -101,7 +110,7 @@ def make_file(tracking: ServiceTracking, request: Request, wanted: Wanted) -> An
         id,
         str(request.new_id),
         decide,
-        reads={*years, *cases, *who, CODES},
+        reads={id, *years, *cases, *who, CODES},
         days=[wanted.made_on],
     )
 
@@ -153,11 +162,13 @@ def recipients(tracking: ServiceTracking, file_id: UUID) -> tuple[FileMade, Mapp
 
 def _chosen(found: Iterable[Support], wanted: Wanted) -> list[Support]:
     """The earliest due first, no more than a file holds."""
-    last, ids = wanted.accepted_to or date.max, set(wanted.support_ids)
+    ids = set(wanted.support_ids)
     chosen = [
         one
         for one in found
-        if one.due is not None and one.service.accepted_on <= last and (not ids or one.support_id in ids)
+        if one.due is not None
+        and one.service.accepted_on <= wanted.accepted_to
+        and (not ids or one.support_id in ids)
     ]
     chosen.sort(key=lambda one: (one.due_on, one.service.accepted_on, one.case_id, one.component_no))
     return chosen[: support_file.MOST]
