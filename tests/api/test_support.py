@@ -274,6 +274,23 @@ def test_a_file_is_not_made_before_the_last_one(operator: Client, world: dict[st
     operator.done(f"{PATH}/files", **{**early, "made_on": "2021-05-05"})
 
 
+def test_an_act_that_moves_into_another_year_is_corrected_and_not_reported_again(
+    operator: Client, auditor: Client, world: dict[str, str], told: Body
+) -> None:
+    case = plain_case(operator, world["other"], "digital", service="SVC.о")
+    event = accept(operator, case, on="2021-03-30")["events"][0]["event_id"]
+    own = {"support_ids": [listed(auditor)[case, 1]["support_id"]], "accepted_to": "2022-01-31"}
+    first = operator.done(f"{PATH}/files", made_on="2021-05-06", **own)["id"]
+    (document,) = auditor.read(f"{PATH}/files/{first}")["documents"]
+    receipt(answered(operator, first, (document["document_id"], "01"), answered_on="2021-05-07"))
+    moved = {"event_id": event, "reason": "Подписан в январе", "replacement": {"accepted_on": "2022-01-12"}}
+    operator.done(f"/cases/{case}/corrections", **moved)
+    second = operator.done(f"{PATH}/files", made_on="2022-02-03", **own)["id"]
+    (again,) = auditor.read(f"{PATH}/files/{second}")["documents"]
+    assert (again["operation"], again["support_id"]) == ("correct", document["support_id"])
+    receipt(answered(operator, second, (again["document_id"], "01"), answered_on="2022-02-09"))
+
+
 def test_a_file_that_was_not_sent_is_voided_and_all_is_due_again(
     operator: Client, auditor: Client, world: dict[str, str], told: Body
 ) -> None:

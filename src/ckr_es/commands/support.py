@@ -74,12 +74,13 @@ def make_file(tracking: ServiceTracking, request: Request, wanted: Wanted) -> An
     id = stream_id("support-file", str(wanted.made_on.year))
     # Whatever file of these services anybody makes meanwhile, it is of one of these years.
     first = min((one.service.accepted_on.year for one in due), default=wanted.made_on.year)
-    years = [stream_id("support-file", str(year)) for year in range(first, request.today.year + 1)]
+    years = {stream_id("support-file", str(year)) for year in range(first, request.today.year + 1)}
+    years |= {id, *(filed.stream_id for filed in known.files)}
 
     def decide(streams: Streams) -> Sequence[Fact]:
         files = [
             file
-            for year in years
+            for year in sorted(years)
             for file in (streams.state(support_file.KIND, year) or Files(files={})).files.values()
         ]
         codes = support_codes.in_force(streams.history(CODES))
@@ -110,7 +111,7 @@ def make_file(tracking: ServiceTracking, request: Request, wanted: Wanted) -> An
         id,
         str(request.new_id),
         decide,
-        reads={id, *years, *cases, *who, CODES},
+        reads={*years, *cases, *who, CODES},
         days=[wanted.made_on],
     )
 

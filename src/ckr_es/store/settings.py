@@ -10,7 +10,7 @@ import platformdirs
 from msgspec import Struct
 
 DEFAULT_POOL_SIZE = 16
-_SECRETS = ("database_url", "migrate_url", "dadata_token")
+_SECRETS = ("database_url", "migrate_url", "dadata_token", "fns_contact")
 
 
 class SettingsError(Exception):
