@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -233,3 +234,53 @@ def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) ->
     assert "просрочено" in ckr(played.home, "follow-ups", "--as-of", "2021-12-31").stdout
     assert "Оценка" in ckr(played.home, "follow-ups", "--effect").stdout
     assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2
+
+
+def test_the_register_of_support_was_told_month_by_month(played: Played) -> None:
+    said = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-02", "--json").stdout)
+    assert set(said["totals"]) == {"to_report", "accepted", "corrected", "annulled", "overdue"}
+    assert (said["totals"]["overdue"], said["totals"]["annulled"]) == (0, 2)
+    after = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-31", "--json").stdout)[
+        "totals"
+    ]
+    assert after["in_file"] == said["totals"]["to_report"]
+    assert sum(item["late"] for item in said["items"]) == 3
+    assert "сообщить" in ckr(played.home, "support", "list", "--as-of", "2022-01-02").stdout
+    codes = json.loads(ckr(played.home, "support", "codes", "--json").stdout)
+    assert codes["sender"]["name"] == "АНО «ККЦРБ МКК»"
+    assert "Консультационная" in ckr(played.home, "support", "codes").stdout
+
+
+def test_a_file_for_the_register_is_written_for_its_owner_alone_and_answered(played: Played) -> None:
+    """Last of all: it records."""
+    folder = Path(played.home).parent
+    (file_id,) = column(
+        played.conn,
+        "select body->>'file_id' from ckr.event where type = 'support-file.made' order by position desc limit 1",
+    )
+    out = folder / "register.xml"
+    written = ckr(played.home, "support", "file", "--again", file_id, "--out", str(out), "--json")
+    assert written.returncode == 0, written.stderr
+    assert out.stat().st_mode & 0o777 == 0o600
+    sent = out.read_text()
+    assert sent.count("<Документ ") == json.loads(written.stdout)["documents"] > 10
+    assert ckr(played.home, "support", "file", "--again", file_id, "--out", str(out)).returncode == 2
+    nothing = ckr(played.home, "support", "file")
+    assert (nothing.returncode, nothing.stderr) == (1, "ckr: Сообщать в реестр нечего\n")
+    refused = ckr(played.home, "support", "answer", file_id, str(out))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "РезОбр" in refused.stderr
+    codes = ckr(played.home, "support", "codes", "--json").stdout
+    (folder / "codes.json").write_text(codes.replace('"report_day": 5', '"report_day": 7'))
+    changed = ckr(played.home, "support", "codes", "--set", str(folder / "codes.json"))
+    assert "До 7 числа" in changed.stdout, changed.stderr
+    first, second = re.findall(r'ИдДок="([^"]+)"', sent)[:2]
+    answer = folder / "answer.xml"
+    answer.write_text(
+        f'<Файл><РезОбр ИдДок="{first}" КодРезОбр="02"/><РезОбр ИдДок="{second}" КодРезОбр="01"/></Файл>'
+    )
+    told = json.loads(ckr(played.home, "support", "answer", file_id, str(answer), "--json").stdout)
+    assert (told["accepted"], told["rejected"], told["news"]) == (1, 1, True)
+    again = folder / "again.xml"
+    made = json.loads(ckr(played.home, "support", "file", "--out", str(again), "--json").stdout)
+    assert (made["documents"], again.stat().st_mode & 0o777) == (1, 0o600)

@@ -64,6 +64,7 @@ class World(NamedTuple):
     who: str
     case: str
     hashes: tuple[str, ...]
+    file: str
     signed: httpx.Response
     before: dict[str, bytes]
     knew: set[str]
@@ -166,6 +167,7 @@ def planted(centre: Centre, database: Database, home: Path) -> World:
     file_all(operator, who)
     case = plain_case(operator, who, "berries")
     accept(operator, case)
+    told_of = reported(centre)
     change: Body = {"changed_on": "2021-05-01", "name": RENAMED}
     operator.done(f"/participants/{who}/identity", **change)
     hashes.append(hashed(f"/participants/{who}/identity", change))
@@ -217,7 +219,27 @@ def planted(centre: Centre, database: Database, home: Path) -> World:
     before = counted(centre, centre.head())
     knew = set(knowing(database))
     signed = centre.auditor.get("/ledger/checkpoint", min_position=centre.head())
-    return World(centre, database, home, str(who), case, tuple(hashes), signed, before, knew)
+    return World(centre, database, home, str(who), case, tuple(hashes), told_of, signed, before, knew)
+
+
+def reported(centre: Centre) -> str:
+    """The id of a file by which the person went to the register of support; the answer names them too."""
+    codes = centre.manager.read("/support-register/codes")["codes"]
+    sender = {"inn": firm_inn(900), "name": "Центр"}
+    assert centre.manager.put("/support-register/codes", codes={**codes, "sender": sender}).status_code == 201
+    file = centre.operator.done("/support-register/files", accepted_to="2021-04-02")["id"]
+    path = f"/support-register/files/{file}"
+    sent = centre.auditor.get(f"{path}/file.xml").text
+    assert {"Голубикин", INN, OGRNIP} <= known_in(sent)
+    (document,) = centre.auditor.read(path)["documents"]
+    said = f'<РезОбр ИдДок="{document["document_id"]}" КодРезОбр="01" НаимПолуч="{NAME} {INN}"/>'
+    headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/xml"}
+    for content, status in ((f"<Файл>{said}</Файл>", 200), (f"<Файл>{said}", 422), (sent, 422)):
+        told = centre.operator.http.post(f"/api/v1{path}/answer", content=content.encode(), headers=headers)
+        assert told.status_code == status, told.text
+        assert not known_in(told.text)
+        headers = {**headers, "Idempotency-Key": uuid4().hex}
+    return str(file)
 
 
 def search(client: Client, q: str) -> list[Any]:
@@ -293,9 +315,11 @@ def test_no_answer_export_or_report_names_the_person(world: World, erased: Body)
         *(f"/imports/{id}/{part}" for id in imports for part in ("rows", "errors", "errors?format=xlsx")),
         "/registry/sme-snapshots", "/registry/support-snapshots", *REPORTS, "/erasures", "/access-log",
         f"/participants/{who}/erasure", f"/participants/{who}/erasure/act", f"/participants/{who}/erasure/log-extract",
-        f"/participants/{who}/erasure/act?format=json",
+        f"/participants/{who}/erasure/act?format=json", "/support-register", "/support-register/files",
+        f"/support-register/files/{world.file}",
     ):  # fmt: skip
         assert not known_in(printed(centre.auditor.http.get(f"/api/v1{path}"))), path
+    problem(centre.auditor.get(f"/support-register/files/{world.file}/file.xml"), 409, "identity-erased")
     for q in ("брусник", "голубик", "удалено"):
         assert search(centre.operator, q) == []
     for inn in (INN,):

@@ -67,6 +67,11 @@ EFFECTIVE_ON = {
     "roadmap.measure-reported": "2021-05-01",
     "roadmap.voided": "2021-05-02",
     "roadmap.corrected": "2021-05-03",
+    "support-codes.set": "2021-04-01",
+    "support-file.made": "2021-04-05",
+    "support-file.answered": "2021-04-09",
+    "support-file.voided": "2021-04-10",
+    "support-file.corrected": "2021-04-12",
 }
 
 
@@ -107,7 +112,16 @@ def test_golden_files_fill_every_field_so_that_no_renaming_goes_unnoticed() -> N
 def test_every_event_of_the_aggregates_is_in_the_union() -> None:
     modules = (
         vars(aggregates)[name]
-        for name in ("cluster", "participant", "service_case", "plan", "reporting_period", "roadmap")
+        for name in (
+            "cluster",
+            "participant",
+            "service_case",
+            "plan",
+            "reporting_period",
+            "roadmap",
+            "support_codes",
+            "support_file",
+        )
     )
     written = {
         found

@@ -70,7 +70,7 @@ def amend(
     content = _said(history)[event_id].content
     if content is None:
         raise Refused("already-voided", f"Запись {event_id} уже отменена")
-    if isinstance(_fact(history, target), kind.derived):
+    if isinstance(fact(history, target), kind.derived):
         raise Refused("not-correctable", "Эта запись выводится из других: исправляйте их")
     event: Fact
     if replacement is None:
@@ -118,7 +118,7 @@ def _said(history: History) -> dict[UUID, Said]:
     return said
 
 
-def _fact(history: History, entry: Entry) -> Any:
+def fact(history: History, entry: Entry) -> Any:
     """The fact that a correction, or a correction of it, is about in the end."""
     events: dict[UUID, Any] = dict(history)
     event = entry.event

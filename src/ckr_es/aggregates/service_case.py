@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from ckr_es.aggregates.amend import understood
 from ckr_es.aggregates.facts import Correction, Fact, History, Kind, Void
-from ckr_es.rules import Refused, catalogue, eligibility, scoring
+from ckr_es.rules import Refused, eligibility, scoring
 from ckr_es.rules import decision as rules_of_decision
 from ckr_es.rules.earlier_support import Note
 from ckr_es.rules.money import Kopecks
 from ckr_es.rules.rule_sets import in_force
+from ckr_es.rules.support_codes import default_codes
 from ckr_es.rules.values import Code, Condition, Number, ServiceCode, Text
 
 COMPONENTS_OF_A_COMPLEX = 2
@@ -258,8 +259,8 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         return (event,)
 
     def forms(self) -> tuple[str, ...]:
-        """The forms of support that the case asks for."""
-        return tuple(catalogue.form(component.service) for component in self.components)
+        """The forms of support that the case asks for; a table that people edit must not change old decisions."""
+        return tuple(default_codes().of(component.service).form for component in self.components)
 
     def decide_eligibility(
         self,

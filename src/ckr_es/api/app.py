@@ -47,6 +47,7 @@ from ckr_es.api.rule_sets import KpiSetController, RuleSetController
 from ckr_es.api.schema import SchemaController
 from ckr_es.api.scoring import ScoringController
 from ckr_es.api.spool import Spool
+from ckr_es.api.support import SupportController
 from ckr_es.application import ServiceTracking
 from ckr_es.audit.folder import Folder
 from ckr_es.projections.follower import Follower
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             app.state.notary = Folder(settings.notary_folder)
             app.state.loads = loads = Loads()
             app.state.registries = Registries(tracking, settings)
+            app.state.fns_contact = settings.fns_contact
             follower = Follower(database)
             follower.start()
             _spare_the_collector()
@@ -111,6 +113,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     ReportController,
                     RoadmapController,
                     FollowUpController,
+                    SupportController,
                     KpiController,
                     EventController,
                     LedgerController,

@@ -1,5 +1,6 @@
 """Questions the API answers of streams, lists and the log: at which day and position, and to whose eyes."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import islice
@@ -9,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from ckr_es.aggregates import amend, participant, service_case
+from ckr_es.aggregates import amend, participant, service_case, support_register
 from ckr_es.aggregates.facts import Entry, Kind
 from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
@@ -21,8 +22,9 @@ from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups
 from ckr_es.audit.trace import trace
+from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import timeline
+from ckr_es.projections import support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.rules import Unknown
@@ -245,6 +247,40 @@ class Reader:
             )
             known = [one for one, _ in asked]
         return {"meta": moment.meta(), "items": effects(known), "next_cursor": None}
+
+    def supports(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        state: support_register.State | None,
+        overdue: bool | None,
+        participant_id: UUID | None,
+        cluster: str | None,
+    ) -> dict[str, Any]:
+        """Services and the register of support by the day of their act; `totals` are of all that the filters leave."""
+        moment = self._moment(when)
+        after = decoded(cursor, tuple[date, UUID, int]) if cursor else None
+        own = self._own(cluster)
+        with self._pool.connection() as conn:
+            known = support.known(conn, moment.position, participant_id=participant_id)
+        found = [
+            one
+            for one in standing(known, moment.as_of)
+            if own in (None, one.cluster)
+            and state in (None, one.state)
+            and (overdue is None or one.overdue is overdue)
+        ]
+        keys = [(one.service.accepted_on, one.case_id, one.component_no) for one in found]
+        start = 0 if after is None else bisect_right(keys, after)
+        more = len(found) > start + limit
+        return {
+            "meta": moment.meta(),
+            "items": found[start : start + limit],
+            "next_cursor": encoded(keys[start + limit - 1]) if more else None,
+            "totals": support_register.totals(found),
+        }
 
     def _own(self, cluster: str | None) -> str | None:
         if cluster is not None and not self.sees(cluster):

@@ -17,6 +17,7 @@ from ckr_es.cli import (
     roadmap,
     serving,
     stale,
+    support,
     upkeep,
 )
 from ckr_es.cli.terminal import help_option
@@ -53,6 +54,7 @@ for command in (
     report.report,
     roadmap.roadmap,
     follow_ups.follow_ups,
+    support.support,
     registry.registry,
     imports.imports,
     audit.audit,

@@ -6,10 +6,13 @@ from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.periods import Snapshot, close_period, reopen_period
 from ckr_es.commands.registration import Registration, change_identity, inn_of, register, salted
 from ckr_es.commands.streams import on_cluster, on_participant, on_plan, on_roadmap
+from ckr_es.commands.support import Wanted, answer_file, make_file, set_codes
 
 __all__ = [
     "Registration",
     "Snapshot",
+    "Wanted",
+    "answer_file",
     "assess",
     "case_stream",
     "change_identity",
@@ -18,6 +21,7 @@ __all__ = [
     "correct",
     "decide_eligibility",
     "inn_of",
+    "make_file",
     "notes",
     "on_case",
     "on_cluster",
@@ -28,4 +32,5 @@ __all__ = [
     "register",
     "reopen_period",
     "salted",
+    "set_codes",
 ]

@@ -66,6 +66,11 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "roadmap.measure-reported": "Отчёт о мероприятии дорожной карты",
         "roadmap.voided": "Отчёт о мероприятии отменён",
         "roadmap.corrected": "Отчёт о мероприятии исправлен",
+        "support-codes.set": "Коды реестра поддержки установлены",
+        "support-file.made": "Файл для реестра поддержки сделан",
+        "support-file.answered": "Ответ реестра поддержки получен",
+        "support-file.voided": "Запись о файле реестра поддержки отменена",
+        "support-file.corrected": "Запись о файле реестра поддержки исправлена",
     }
 )
 CHANGES: Final[Mapping[ChangeKind, str]] = MappingProxyType(
