@@ -46,6 +46,7 @@ from ckr_es.api.roadmap import RoadmapController
 from ckr_es.api.rule_sets import KpiSetController, RuleSetController
 from ckr_es.api.schema import SchemaController
 from ckr_es.api.scoring import ScoringController
+from ckr_es.api.search import SearchController
 from ckr_es.api.spool import Spool
 from ckr_es.application import ServiceTracking
 from ckr_es.audit.folder import Folder
@@ -103,6 +104,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     ClusterController,
                     ParticipantController,
                     CaseController,
+                    SearchController,
                     ScoringController,
                     RuleSetController,
                     KpiSetController,

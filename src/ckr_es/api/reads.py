@@ -22,10 +22,10 @@ from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups
 from ckr_es.audit.trace import trace
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import timeline
+from ckr_es.projections import search, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
-from ckr_es.rules import Unknown
+from ckr_es.rules import Invalid, Problem, Unknown
 from ckr_es.rules.values import ERASED, Code
 from ckr_es.store import log
 from ckr_es.store.database import Pool
@@ -183,6 +183,40 @@ class Reader:
             kind=kind,
             include_persons=persons or (q is None and inn is None),
         )
+
+    def search(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        q: str,
+        kind: search.Kind | None,
+        persons: bool,
+    ) -> dict[str, Any]:
+        """`persons`: natural persons are searched too."""
+        if not q.strip():
+            detail = "Напишите, что искать"
+            raise Invalid("required", detail, [Problem("/q", "required", detail)])
+        moment = self._moment(when, "directory")
+        after = decoded(cursor, search.Key) if cursor else None
+        with self._pool.connection() as conn:
+            found, following = search.search(
+                conn,
+                moment.as_of,
+                moment.position,
+                q,
+                kind=kind,
+                cluster=self._cluster,
+                include_persons=persons,
+                after=after,
+                limit=limit,
+            )
+        return {
+            "meta": moment.meta(),
+            "items": found,
+            "next_cursor": encoded(following) if following else None,
+        }
 
     def cases(
         self,
