@@ -1,4 +1,4 @@
-"""Acceptance: stories of the centre, told and examined over HTTP alone, against a real server with an empty log a module.
+"""Acceptance: stories of the centre, told and examined over HTTP alone: a real server and an empty log a module.
 
 A story is told by `operator` and `manager`, and examined by `auditor`, `analyst` and `admin`; each is a client with a
 key of that role. The steps that many stories share are in `api.centre`.

@@ -26,6 +26,7 @@ from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.erasure import ErasureController
 from ckr_es.api.events import EventController
+from ckr_es.api.extracts import ExtractController
 from ckr_es.api.figures import Figures
 from ckr_es.api.follow_ups import FollowUpController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
@@ -103,6 +104,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 route_handlers=[
                     ClusterController,
                     ParticipantController,
+                    ExtractController,
                     CaseController,
                     SearchController,
                     ScoringController,

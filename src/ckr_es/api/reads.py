@@ -1,6 +1,6 @@
 """Questions the API answers of streams, lists and the log: at which day and position, and to whose eyes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -10,7 +10,7 @@ import msgspec
 from litestar import Response
 
 from ckr_es.aggregates import amend, participant, service_case
-from ckr_es.aggregates.facts import Entry, Kind
+from ckr_es.aggregates.facts import Kind
 from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
@@ -25,6 +25,8 @@ from ckr_es.projections import directory_reads as directory
 from ckr_es.projections import search, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
+from ckr_es.reports import history
+from ckr_es.reports.extract import Audience, Checkpoint, Extract
 from ckr_es.rules import Invalid, Problem, Unknown
 from ckr_es.rules.values import ERASED, Code
 from ckr_es.store import log
@@ -96,6 +98,26 @@ class Reader:
             ]
         return {"meta": moment.meta(), **page}
 
+    def extract(
+        self, id: UUID, when: Travel, audience: Audience, notary: Callable[[int], tuple[int, str] | None]
+    ) -> Extract:
+        """`notary` finds the signed note that covers a position; 404 as for the participant itself."""
+        self.entity(participant.KIND, id, str(id), when, None)
+        moment = self._moment(when, "directory", "ledger")
+        signed = notary(moment.position) if audience == "audit" else None
+        identity = history.identity_of(self._tracking.recorder.identity(id))
+        with self._pool.connection() as conn:
+            return history.extract(
+                conn,
+                id,
+                moment.as_of,
+                moment.position,
+                audience,
+                identity=identity,
+                cluster=self._cluster,
+                checkpoint=Checkpoint(size=signed[0], note=signed[1]) if signed else None,
+            )
+
     # one stream
 
     def entity(
@@ -104,7 +126,7 @@ class Reader:
         """The state of one stream as of the day, as known at the position; 404 before it began."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        state = _as_of(kind, streams.history(id), date.max if kind.noun == "plan" else moment.as_of)
+        state = amend.on_the_day(kind, streams.history(id), date.max if kind.noun == "plan" else moment.as_of)
         if state is None or not self._visible(state, cluster):
             raise Unknown("not-found", "Не найдено")
         body = {
@@ -121,7 +143,7 @@ class Reader:
         """The ten verdicts for the case as if it were decided on `as_of`; 404 before its application."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        state = _as_of(service_case.KIND, streams.history(id), moment.as_of)
+        state = amend.on_the_day(service_case.KIND, streams.history(id), moment.as_of)
         if state is None or not self._visible(state, None):
             raise Unknown("not-found", "Дело не найдено")
         who = state.opened.participant_id
@@ -309,18 +331,6 @@ class Reader:
 
     def _moment(self, when: Travel, *projections: str) -> Moment:
         return moment_of(self._pool, self._tracking, when, *projections)
-
-
-def _as_of(kind: Kind[Any], history: Sequence[Entry], day: date) -> Any:
-    """The state on that day: what stands and had happened by then; None before the stream began."""
-    entries = amend.understood(history)
-    if not entries or entries[0].event.effective_on > day:
-        return None
-    state: Any = None
-    for event_id, event in entries:
-        if event.effective_on <= day:
-            state = kind.evolve(state, event, event_id)
-    return state
 
 
 def _stream(text: str | None) -> UUID | None:

@@ -8,6 +8,7 @@ import rich_click as click
 
 from ckr_es.cli import (
     audit,
+    extracts,
     figures,
     follow_ups,
     imports,
@@ -65,6 +66,8 @@ for command in (
 ):
     ckr.add_command(command)
 registry.registry.add_command(stale.stale)
+report.report.add_command(extracts.firm)
+report.report.add_command(extracts.sample)
 
 
 def main() -> NoReturn:

@@ -47,12 +47,15 @@ class Column(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True, kw_only=True):
+    """`struck`: which rows are printed struck through; such a table has no groups."""
+
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: list[tuple[Cell, ...]]
     total: str
     wide: bool = False
+    struck: frozenset[int] = frozenset()
 
 
 NO: Final = Column("№ п/\u2060п", 11)
