@@ -245,6 +245,11 @@ def erased(world: World) -> Body:
     differs = problem(centre.manager.post(path, **{**ACT, "act_number": "8-ПД"}), 409, "erasure-differs")
     assert [error["pointer"] for error in differs["errors"]] == ["/act_number"]
     assert search(centre.operator, "брусник")
+    for q in ("брусникина", INN, OGRNIP):
+        found = centre.operator.post("/search", key=None, q=q).json()["items"]
+        assert [hit["id"] for hit in found] == [world.who], q
+    paper = printed(centre.auditor.get(f"/participants/{world.who}/extract.pdf"))
+    assert {INN, OGRNIP, "Брусникин"} <= known_in(paper)
     done = centre.manager.post(path, key="confirm", **ACT)
     assert done.status_code == 200, done.text
     again = centre.manager.post(path, key="confirm", **ACT)
@@ -294,12 +299,18 @@ def test_no_answer_export_or_report_names_the_person(world: World, erased: Body)
         "/registry/sme-snapshots", "/registry/support-snapshots", *REPORTS, "/erasures", "/access-log",
         f"/participants/{who}/erasure", f"/participants/{who}/erasure/act", f"/participants/{who}/erasure/log-extract",
         f"/participants/{who}/erasure/act?format=json",
+        *(f"/participants/{who}/extract.{form}" for form in ("pdf", "json?for=audit", "xlsx?for=audit")),
     ):  # fmt: skip
         assert not known_in(printed(centre.auditor.http.get(f"/api/v1{path}"))), path
     for q in ("брусник", "голубик", "удалено"):
         assert search(centre.operator, q) == []
-    for inn in (INN,):
-        assert centre.operator.post("/participants/search", key=None, inn=inn).json()["items"] == []
+    assert centre.operator.post("/participants/search", key=None, inn=INN).json()["items"] == []
+    for q in ("Брусникина Устинья", "бурсникина", "устинья", "голубикина", INN, INN[:8], OGRNIP, MAIL, PHONE):
+        told = centre.operator.post("/search", key=None, q=q)
+        assert told.status_code == 200
+        assert who not in {hit["id"] for hit in told.json()["items"]}, q
+    (hit,) = centre.operator.post("/search", key=None, q="А-1", kind="case").json()["items"]
+    assert hit["title"].endswith(": удалено")
 
 
 def test_what_was_counted_and_submitted_is_the_same(world: World, erased: Body) -> None:
