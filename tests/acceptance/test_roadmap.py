@@ -1,4 +1,4 @@
-"""The roadmap of the concept (section 8) over the first year: reported in time, late, in parts, wrongly; and printed."""
+"""The roadmap of the concept (section 8) over its first year: in time, late, in parts, wrongly reported; on paper."""
 
 from typing import Any
 

@@ -92,7 +92,7 @@ def extract(audience: Audience, name: str = "ООО «Топинамбур»", *
         ),
         memberships=(Membership(cluster="organic", title="Органика", joined_on=date(2020, 7, 1), left_on=None),),
         services=(given,),
-        history=history,
+        history=tuple(one for one in history if audience == "audit" or one.type in FOR_FIRM),
         ledger_root="0f" * 32 if audience == "audit" else None,
         checkpoint=Checkpoint(size=950, note="ckr/log\n950\nAAAA\n\n— ckr/log BBBB\n") if audience == "audit" else None,
     )  # fmt: skip

@@ -89,12 +89,12 @@ def _history(report: Extract) -> Table:
         name="История",
         title="Все записи журнала об участнике; отменённые зачёркнуты",
         columns=(
-            Column("Запись", 15, "number"),
+            Column("Запись", 15, "number", stays=True),
             *common,
             Column("Содержание", 72),
-            Column("Записано", 24),
-            Column("Кто", 26),
-            Column("Исправления и причины", 44),
+            Column("Записано", 24, stays=True),
+            Column("Кто", 26, stays=True),
+            Column("Исправления и причины", 44, stays=True),
         ),
         rows=[
             (
@@ -120,13 +120,14 @@ def _leaves(report: Extract) -> Table:
     return Table(
         name="Хеши",
         title="Хеши записей: листья дерева, корень которого подписывает нотариус",
-        columns=(Column("Запись", 18, "number"), Column("Событие", 62), Column("Хеш (SHA-256)", 90)),
+        columns=(Column("Запись", 20, "number"), Column("Событие", 90), Column("Хеш (SHA-256)", 147)),
         rows=[
             (line.recorded.position, str(line.recorded.event_id), line.recorded.leaf)
             for line in report.history
             if line.recorded
         ],
         total="",
+        wide=True,
     )
 
 

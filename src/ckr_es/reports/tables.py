@@ -35,7 +35,8 @@ class Column(Struct, frozen=True):
     """`share` is the width against the other columns, in millimetres of a page with its margins.
 
     `digits` after the comma are those of its decimals. A column that is `once` is printed only where a new first cell
-    begins; a workbook repeats it, to be filtered. A `group` is printed as a row of its own above its rows.
+    begins; a workbook repeats it, to be filtered. A `group` is printed as a row of its own above its rows. One that
+    `stays` is not struck through with its row.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Column(Struct, frozen=True):
     once: bool = False
     group: bool = False
     digits: int = 1
+    stays: bool = False
 
 
 class Table(Struct, frozen=True, kw_only=True):

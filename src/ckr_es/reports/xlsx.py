@@ -112,7 +112,7 @@ def _table(sheet: Worksheet, table: Table, formats: _Formats) -> None:
     for row, cells in enumerate(table.rows, 2):
         _fit(sheet, row, list(zip(table.columns, cells, strict=True)))
         for at, (column, cell) in enumerate(zip(table.columns, cells, strict=True)):
-            if row - 2 in table.struck and isinstance(cell, str):
+            if row - 2 in table.struck and not column.stays and isinstance(cell, str):
                 sheet.write_string(row, at, russian.plain(cell)[:_LONGEST], formats.struck)
             else:
                 _cell(sheet, row, at, column, cell, formats)
