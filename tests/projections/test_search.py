@@ -86,7 +86,7 @@ def titles(told, q, day=LATER, **asked):
         ("топинам", NAMES[1]),  # not finished
         ("елка", NAMES[2]),  # ё is е
         ("ЁЛКИ", NAMES[2]),
-        ("сатнки", NAMES[0]),
+        ("сатнков", NAMES[0]),
         ("тoпинaмбyp", NAMES[1]),  # o, a, y, p are Latin
         ("TOПИНАМБУР", NAMES[1]),  # and T
         ("аurоrа", NAMES[4]),  # а, о are Cyrillic
@@ -148,7 +148,7 @@ def test_a_case_is_found_by_its_numbers_from_the_day_they_are_known(told):
 def test_persons_are_found_only_by_those_who_may_see_them(told):
     assert "Ёлкина Анна" not in titles(told, "елкина")
     assert titles(told, "елкина", include_persons=True)[0] == "Ёлкина Анна"
-    assert titles(told, "Ёклина", include_persons=True)[0] == "Ёлкина Анна"
+    assert titles(told, "Ёлкна", include_persons=True)[0] == "Ёлкина Анна"
     for number in ("246600000001", "3042400000", "304240000000001"):
         assert titles(told, number) == []
         assert titles(told, number, include_persons=True) == ["Ёлкина Анна"]
@@ -188,13 +188,15 @@ MANY = """
     insert into directory.participant (id, known_from, kind, inn, ogrn, name, registered_on)
     select gen_random_uuid(), 1, 'legal_entity', 2400000000 + n, 1022400000000 + n,
            'ООО «' || md5(n::text) || ' ' || n || '»', '2020-01-01' from generate_series(1, 100000) n;
+    insert into directory.participant (id, known_from, kind, registered_on)
+    select md5(n::text)::uuid, 1, 'entrepreneur', '2020-01-01' from generate_series(1, 100000) n;
     insert into directory.service_case (id, known_from, participant_id, cluster, complex, services, applied_on,
                                         agreement_number, signed_on, accepted_on, accepted_components, act_numbers)
     select gen_random_uuid(), 1, gen_random_uuid(), 'organic', false, '{SVC.е}', '2021-01-01', 'Д-' || n, '2021-01-02',
            '{2021-02-01}', '{1}', array['А-' || n] from generate_series(1, 100000) n;
     alter table ckr.identity disable trigger all;
     insert into ckr.identity (participant_id, inn, fields, salt, commitment)
-    select gen_random_uuid(), (246600000000 + n)::text, json_build_object('name', md5(n::text) || ' ' || n),
+    select md5(n::text)::uuid, (246600000000 + n)::text, json_build_object('name', md5(n::text) || ' ' || n),
            sha256(n::text::bytea), sha256(n::text::bytea) from generate_series(1, 100000) n;
     analyze directory.participant, directory.service_case, ckr.identity;
 """
@@ -231,7 +233,7 @@ def explained(conn, q):
         "last_id": "", "limit": 101,
     }  # fmt: skip
     with conn.transaction():
-        conn.execute(searching.ALIKE)
+        conn.execute(searching.SETTINGS)
         ((plan,),) = conn.execute(
             f"explain (format json) {searching.WITH_PERSONS}".encode(), asked
         ).fetchall()
