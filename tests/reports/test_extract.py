@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import openpyxl
 import pytest
+from pypdf import PdfReader
 from reports.test_forms import assert_within_the_fields, words
 
 from ckr_es.aggregates import participant, service_case
@@ -139,7 +140,9 @@ def test_what_a_firm_is_told_are_fields_that_there_are() -> None:
          "комплексная: да; услуга: ж; рынки: российский, зарубежный"),
         ({"support_id": "a1b2c3d4-0000-4000-8000-000000000000", "supports": [], "note": None},
          "номер поддержки: a1b2c3d4; примечание: —"),
-        ({"unheard_of": "x"}, "unheard_of: x"),
+        ({"score": 85, "answers": {"export_share": 10}, "unheard_of": "x"}, "балл: 85; unheard_of: x"),
+        ({"notes": [{"code": "analogous-support", "verdict": "not_checked", "explanation": "Сведений нет."}]},
+         "о прежней поддержке: Сведений нет."),
     ],
 )  # fmt: skip
 def test_a_record_is_told_in_russian(body: dict[str, Any], said: str) -> None:
@@ -153,9 +156,10 @@ def test_an_audit_sees_who_when_what_was_struck_and_what_proves_it() -> None:
     for text in (
         "Выпискаобучастникедлявыборочнойпроверки", "отмененазаписью902:нетотакт",
         "внесенопозже:проверка", "key-1,operator", "чтоотменено:запись901", "поделу:дело1",
-        f"{901:064x}", "0f" * 32, "ckr/log,записей950,кореньAAAA", "BBBB", "05.07.202110:04", report.digest,
+        "0f" * 32, "ckr/log,записей950,кореньAAAA", "BBBB", "05.07.202110:04", report.digest,
     ):  # fmt: skip
         assert text in said, text
+    assert f"{901:064x}" in PdfReader(BytesIO(content)).pages[-1].extract_text()  # to be copied whole
     assert_within_the_fields(content)
     assert printed(report).tables[2].struck == {0}
     sheet = openpyxl.load_workbook(BytesIO(xlsx.rendered(report)))["История"]

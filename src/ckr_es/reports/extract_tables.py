@@ -120,7 +120,11 @@ def _leaves(report: Extract) -> Table:
     return Table(
         name="Хеши",
         title="Хеши записей: листья дерева, корень которого подписывает нотариус",
-        columns=(Column("Запись", 20, "number"), Column("Событие", 90), Column("Хеш (SHA-256)", 147)),
+        columns=(
+            Column("Запись", 20, "number"),
+            Column("Событие", 90, "code"),
+            Column("Хеш (SHA-256)", 147, "code"),
+        ),
         rows=[
             (line.recorded.position, str(line.recorded.event_id), line.recorded.leaf)
             for line in report.history

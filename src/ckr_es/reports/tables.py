@@ -36,12 +36,12 @@ class Column(Struct, frozen=True):
 
     `digits` after the comma are those of its decimals. A column that is `once` is printed only where a new first cell
     begins; a workbook repeats it, to be filtered. A `group` is printed as a row of its own above its rows. One that
-    `stays` is not struck through with its row.
+    `stays` is not struck through with its row. A code is never parted, so that it can be copied whole.
     """
 
     title: str
     share: int
-    kind: Literal["text", "number", "date"] = "text"
+    kind: Literal["text", "number", "date", "code"] = "text"
     once: bool = False
     group: bool = False
     digits: int = 1

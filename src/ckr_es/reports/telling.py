@@ -10,7 +10,8 @@ from ckr_es.reports import russian
 from ckr_es.reports.words import FIELDS, VALUES, VERDICTS
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_UNTOLD: Final = frozenset({"type", "participant_id"})  # an extract is about one participant
+# Answers to a questionnaire are in its own terms: they stay in the attachment. An extract is about one participant.
+_UNTOLD: Final = frozenset({"type", "participant_id", "answers"})
 _UUID: Final = re.compile(r"([0-9a-f]{8})-[0-9a-f-]{27}")
 
 
@@ -41,6 +42,8 @@ def _value(field: str, value: Any, names: Mapping[str, str]) -> str:
             return told(value, names)
         case {"condition": condition, "verdict": verdict, **_rest}:
             return f"{condition} {VERDICTS.get(verdict, verdict)}"
+        case {"explanation": str(text), **_rest}:
+            return text
         case {"title": _, **_rest} | {"number": _, **_rest}:
             return " ".join(_paper(value))
         case dict():
