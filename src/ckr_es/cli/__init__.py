@@ -146,6 +146,8 @@ def _expected(error: Exception) -> str | None:
             return f"База данных недоступна: {error}"
         case psycopg.errors.InsufficientPrivilege():
             return f"Не хватает прав в базе данных: {error}"
+        case psycopg.errors.FeatureNotSupported():
+            return f"Сервер PostgreSQL не даёт нужного (см. README о pg_trgm): {error}"
         case psycopg.ProgrammingError() if error.sqlstate is None:
             # psycopg repeats the address with its password
             return "Адрес базы данных (DATABASE_URL) записан неверно."
