@@ -39,6 +39,7 @@ from registry.dadata_server import party, suggestions
 from registry.generator import Received, Sme, write_sme, write_support
 from test_privacy import served
 
+from ckr_es.audit.checkpoints import PublicKey
 from ckr_es.audit.replay import replay_decisions
 from ckr_es.projections import rebuild
 from ckr_es.store.database import Database
@@ -323,6 +324,10 @@ def test_the_log_still_proves_itself_and_its_decisions(world: World, erased: Bod
     # Against what the notary signed before the erasure, and against what it has signed since.
     after = world.centre.auditor.get("/ledger/checkpoint", min_position=erased["position"])
     assert (world.signed.status_code, after.status_code) == (200, 200)
+    auditor = world.centre.auditor
+    extract = auditor.read(f"/participants/{world.who}/extract.json", for_="audit")
+    covers = PublicKey.read(auditor.get("/ledger/key").text).opened(extract["checkpoint"]["note"])
+    assert covers.size == extract["checkpoint"]["size"] >= extract["known_position"]
     command = [sys.executable, "-m", "ckr_es.cli", "audit", "verify", "--json"]
     for n, checkpoint in enumerate((world.signed, after)):
         path = world.home.parent / f"checkpoint-{n}"

@@ -17,7 +17,7 @@ from ckr_es.rules.values import Private
 Reading = NamedDependency[Reader]
 
 
-class Search(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Question(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What must not stand in a URL: the name or INN of a natural person."""
 
     q: Private
@@ -44,6 +44,6 @@ class SearchController(Controller):
         return reading.search(when, limit, cursor, q=q, kind=kind, persons=False)
 
     @post("/", sync_to_thread=True, status_code=200, **roles(READ))
-    def search_persons(self, data: JSONBody[Search], when: When, reading: Reading) -> dict[str, Any]:
+    def search_persons(self, data: JSONBody[Question], when: When, reading: Reading) -> dict[str, Any]:
         """The same search with natural persons: what identifies them stays out of URLs (152-ФЗ)."""
         return reading.search(when, data.limit, data.cursor, q=data.q, kind=data.kind, persons=True)
