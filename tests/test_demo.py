@@ -1,5 +1,6 @@
 """The demonstration year: figures near the plan, a story worth examining, played once into an empty log."""
 
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from msgspec import Struct
+from psycopg.rows import dict_row
 
 from ckr_es import demo
 from ckr_es.demo.firms import CLUSTERS
@@ -234,6 +236,59 @@ def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) ->
     assert "просрочено" in ckr(played.home, "follow-ups", "--as-of", "2021-12-31").stdout
     assert "Оценка" in ckr(played.home, "follow-ups", "--effect").stdout
     assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2
+
+
+def test_a_firm_is_found_and_its_history_printed(played: Played, tmp_path: Path) -> None:
+    firm = next(iter(demo_firms(played)))
+    slip = firm["name"].replace("ООО ", "").replace("«", "").replace("»", "").replace("о", "o")  # Latin o
+    said = json.loads(ckr(played.home, "search", slip, "--as-of", "2021-12-31", "--json").stdout)
+    assert said["items"][0]["id"] == str(firm["id"])
+    by_inn = ckr(played.home, "search", firm["inn"], "--kind", "participant")
+    assert (firm["name"] in by_inn.stdout, "номер" in by_inn.stdout) == (True, True)
+    assert ckr(played.home, "search", "  ").returncode == 2
+    for audience, by in (("firm", str(firm["id"])), ("audit", firm["inn"])):
+        out = tmp_path / f"{audience}.json"
+        written = ckr(
+            played.home, "report", "firm", by, "--for", audience, "--as-of", "2021-12-31", "--format", "json",
+            "--out", str(out),
+        )  # fmt: skip
+        assert written.returncode == 0, written.stderr
+        assert "выписка" in written.stdout
+        extract = json.loads(out.read_bytes())
+        assert (extract["audience"], extract["subject"]["inn"]) == (audience, firm["inn"])
+        assert extract["history"]
+
+
+def test_a_sample_for_an_audit_can_be_drawn_again(played: Played, tmp_path: Path) -> None:
+    sides = ("--as-of", "2021-12-31", "--known-position", str(played.position), "--format", "json", "--json")
+
+    def drawn(seed: str, folder: str) -> dict[str, Any]:
+        out = ("--count", "3", "--seed", seed, "--out", str(tmp_path / folder))
+        done = ckr(played.home, "report", "sample", *out, *sides)
+        assert done.returncode == 0, done.stderr
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+    first, again, other = drawn("проверка-2022", "a"), drawn("проверка-2022", "b"), drawn("иначе", "c")
+    assert [one["digest"] for one in first["items"]] == [one["digest"] for one in again["items"]]
+    assert {one["id"] for one in first["items"]} != {one["id"] for one in other["items"]}
+    (served,) = (row["actual"] for row in played.said["rows"] if row["kpi"] == "supported_smes")
+    assert (first["population"], len(list((tmp_path / "a").iterdir()))) == (served, 3)
+    ranked = sorted(
+        (hashlib.sha256(f"проверка-2022:{id}".encode()).digest(), str(id))
+        for (id,) in played.conn.execute(
+            "select participant_id from kpi.line where kpi like 'service\\_%%' and day between '2021-01-01' and"
+            " '2021-12-31' and position <= %s group by participant_id having sum(n) > 0", (played.position,)
+        )
+    )  # fmt: skip
+    assert [one["id"] for one in first["items"]] == [id for _, id in ranked[:3]]
+
+
+def demo_firms(played: Played) -> list[dict[str, Any]]:
+    with played.conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select id, inn, name from directory.participant where known_to is null and name is not null order by id"
+        ).fetchall()
 
 
 def test_the_register_of_support_was_told_month_by_month(played: Played) -> None:

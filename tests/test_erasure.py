@@ -39,6 +39,7 @@ from registry.dadata_server import party, suggestions
 from registry.generator import Received, Sme, write_sme, write_support
 from test_privacy import served
 
+from ckr_es.audit.checkpoints import PublicKey
 from ckr_es.audit.replay import replay_decisions
 from ckr_es.projections import rebuild
 from ckr_es.store.database import Database
@@ -267,6 +268,11 @@ def erased(world: World) -> Body:
     differs = problem(centre.manager.post(path, **{**ACT, "act_number": "8-ПД"}), 409, "erasure-differs")
     assert [error["pointer"] for error in differs["errors"]] == ["/act_number"]
     assert search(centre.operator, "брусник")
+    for q in ("брусникина", INN, OGRNIP):
+        found = centre.operator.post("/search", key=None, q=q).json()["items"]
+        assert [hit["id"] for hit in found] == [world.who], q
+    paper = printed(centre.auditor.get(f"/participants/{world.who}/extract.pdf"))
+    assert {INN, OGRNIP, "Брусникин"} <= known_in(paper)
     done = centre.manager.post(path, key="confirm", **ACT)
     assert done.status_code == 200, done.text
     again = centre.manager.post(path, key="confirm", **ACT)
@@ -317,13 +323,19 @@ def test_no_answer_export_or_report_names_the_person(world: World, erased: Body)
         f"/participants/{who}/erasure", f"/participants/{who}/erasure/act", f"/participants/{who}/erasure/log-extract",
         f"/participants/{who}/erasure/act?format=json", "/support-register", "/support-register/files",
         f"/support-register/files/{world.file}",
+        *(f"/participants/{who}/extract.{form}" for form in ("pdf", "json?for=audit", "xlsx?for=audit")),
     ):  # fmt: skip
         assert not known_in(printed(centre.auditor.http.get(f"/api/v1{path}"))), path
     problem(centre.auditor.get(f"/support-register/files/{world.file}/file.xml"), 409, "identity-erased")
     for q in ("брусник", "голубик", "удалено"):
         assert search(centre.operator, q) == []
-    for inn in (INN,):
-        assert centre.operator.post("/participants/search", key=None, inn=inn).json()["items"] == []
+    assert centre.operator.post("/participants/search", key=None, inn=INN).json()["items"] == []
+    for q in ("Брусникина Устинья", "бурсникина", "устинья", "голубикина", INN, INN[:8], OGRNIP, MAIL, PHONE):
+        told = centre.operator.post("/search", key=None, q=q)
+        assert told.status_code == 200
+        assert who not in {hit["id"] for hit in told.json()["items"]}, q
+    (hit,) = centre.operator.post("/search", key=None, q="А-1", kind="case").json()["items"]
+    assert hit["title"].endswith(": удалено")
 
 
 def test_what_was_counted_and_submitted_is_the_same(world: World, erased: Body) -> None:
@@ -336,6 +348,10 @@ def test_the_log_still_proves_itself_and_its_decisions(world: World, erased: Bod
     # Against what the notary signed before the erasure, and against what it has signed since.
     after = world.centre.auditor.get("/ledger/checkpoint", min_position=erased["position"])
     assert (world.signed.status_code, after.status_code) == (200, 200)
+    auditor = world.centre.auditor
+    extract = auditor.read(f"/participants/{world.who}/extract.json", for_="audit")
+    covers = PublicKey.read(auditor.get("/ledger/key").text).opened(extract["checkpoint"]["note"])
+    assert covers.size == extract["checkpoint"]["size"] >= extract["known_position"]
     command = [sys.executable, "-m", "ckr_es.cli", "audit", "verify", "--json"]
     for n, checkpoint in enumerate((world.signed, after)):
         path = world.home.parent / f"checkpoint-{n}"

@@ -51,6 +51,18 @@ def fold(kind: Kind[S], history: History) -> S | None:
     return state
 
 
+def on_the_day(kind: Kind[S], history: History, day: date) -> S | None:
+    """The state on that day: what stands and had happened by then; None before the stream began."""
+    entries = understood(history)
+    if not entries or entries[0].event.effective_on > day:
+        return None
+    state: S | None = None
+    for event_id, event in entries:
+        if event.effective_on <= day:
+            state = kind.evolve(state, event, event_id)
+    return state
+
+
 def amend(
     kind: Kind[S],
     history: History,

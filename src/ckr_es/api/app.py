@@ -26,6 +26,7 @@ from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.erasure import ErasureController
 from ckr_es.api.events import EventController
+from ckr_es.api.extracts import ExtractController
 from ckr_es.api.figures import Figures
 from ckr_es.api.follow_ups import FollowUpController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
@@ -46,6 +47,7 @@ from ckr_es.api.roadmap import RoadmapController
 from ckr_es.api.rule_sets import KpiSetController, RuleSetController
 from ckr_es.api.schema import SchemaController
 from ckr_es.api.scoring import ScoringController
+from ckr_es.api.search import SearchController
 from ckr_es.api.spool import Spool
 from ckr_es.api.support import SupportController
 from ckr_es.application import ServiceTracking
@@ -104,7 +106,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 route_handlers=[
                     ClusterController,
                     ParticipantController,
+                    ExtractController,
                     CaseController,
+                    SearchController,
                     ScoringController,
                     RuleSetController,
                     KpiSetController,

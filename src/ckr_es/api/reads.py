@@ -1,7 +1,7 @@
 """Questions the API answers of streams, lists and the log: at which day and position, and to whose eyes."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import msgspec
 from litestar import Response
 
 from ckr_es.aggregates import amend, participant, service_case, support_register
-from ckr_es.aggregates.facts import Entry, Kind
+from ckr_es.aggregates.facts import Kind
 from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
@@ -24,10 +24,12 @@ from ckr_es.audit import follow_ups
 from ckr_es.audit.trace import trace
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import support, timeline
+from ckr_es.projections import search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
-from ckr_es.rules import Unknown
+from ckr_es.reports import history
+from ckr_es.reports.extract import Audience, Checkpoint, Extract
+from ckr_es.rules import Invalid, Problem, Unknown
 from ckr_es.rules.values import ERASED, Code
 from ckr_es.store import log
 from ckr_es.store.database import Pool
@@ -98,6 +100,26 @@ class Reader:
             ]
         return {"meta": moment.meta(), **page}
 
+    def extract(
+        self, id: UUID, when: Travel, audience: Audience, notary: Callable[[int], tuple[int, str] | None]
+    ) -> Extract:
+        """`notary` finds the signed note that covers a position; 404 as for the participant itself."""
+        self.entity(participant.KIND, id, str(id), when, None)
+        moment = self._moment(when, "directory", "ledger")
+        signed = notary(moment.position) if audience == "audit" else None
+        identity = history.identity_of(self._tracking.recorder.identity(id))
+        with self._pool.connection() as conn:
+            return history.extract(
+                conn,
+                id,
+                moment.as_of,
+                moment.position,
+                audience,
+                identity=identity,
+                cluster=self._cluster,
+                checkpoint=Checkpoint(size=signed[0], note=signed[1]) if signed else None,
+            )
+
     # one stream
 
     def entity(
@@ -106,7 +128,7 @@ class Reader:
         """The state of one stream as of the day, as known at the position; 404 before it began."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        state = _as_of(kind, streams.history(id), date.max if kind.noun == "plan" else moment.as_of)
+        state = amend.on_the_day(kind, streams.history(id), date.max if kind.noun == "plan" else moment.as_of)
         if state is None or not self._visible(state, cluster):
             raise Unknown("not-found", "Не найдено")
         body = {
@@ -123,7 +145,7 @@ class Reader:
         """The ten verdicts for the case as if it were decided on `as_of`; 404 before its application."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        state = _as_of(service_case.KIND, streams.history(id), moment.as_of)
+        state = amend.on_the_day(service_case.KIND, streams.history(id), moment.as_of)
         if state is None or not self._visible(state, None):
             raise Unknown("not-found", "Дело не найдено")
         who = state.opened.participant_id
@@ -185,6 +207,40 @@ class Reader:
             kind=kind,
             include_persons=persons or (q is None and inn is None),
         )
+
+    def search(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        q: str,
+        kind: search.Kind | None,
+        persons: bool,
+    ) -> dict[str, Any]:
+        """`persons`: natural persons are searched too."""
+        if not q.strip():
+            detail = "Напишите, что искать"
+            raise Invalid("required", detail, [Problem("/q", "required", detail)])
+        moment = self._moment(when, "directory")
+        after = decoded(cursor, search.Key) if cursor else None
+        with self._pool.connection() as conn:
+            found, following = search.search(
+                conn,
+                moment.as_of,
+                moment.position,
+                q,
+                kind=kind,
+                cluster=self._cluster,
+                include_persons=persons,
+                after=after,
+                limit=limit,
+            )
+        return {
+            "meta": moment.meta(),
+            "items": found,
+            "next_cursor": encoded(following) if following else None,
+        }
 
     def cases(
         self,
@@ -311,18 +367,6 @@ class Reader:
 
     def _moment(self, when: Travel, *projections: str) -> Moment:
         return moment_of(self._pool, self._tracking, when, *projections)
-
-
-def _as_of(kind: Kind[Any], history: Sequence[Entry], day: date) -> Any:
-    """The state on that day: what stands and had happened by then; None before the stream began."""
-    entries = amend.understood(history)
-    if not entries or entries[0].event.effective_on > day:
-        return None
-    state: Any = None
-    for event_id, event in entries:
-        if event.effective_on <= day:
-            state = kind.evolve(state, event, event_id)
-    return state
 
 
 def _stream(text: str | None) -> UUID | None:

@@ -8,6 +8,7 @@ import rich_click as click
 
 from ckr_es.cli import (
     audit,
+    extracts,
     figures,
     follow_ups,
     imports,
@@ -15,6 +16,7 @@ from ckr_es.cli import (
     registry,
     report,
     roadmap,
+    search,
     serving,
     stale,
     support,
@@ -55,6 +57,7 @@ for command in (
     roadmap.roadmap,
     follow_ups.follow_ups,
     support.support,
+    search.search,
     registry.registry,
     imports.imports,
     audit.audit,
@@ -65,6 +68,8 @@ for command in (
 ):
     ckr.add_command(command)
 registry.registry.add_command(stale.stale)
+report.report.add_command(extracts.firm)
+report.report.add_command(extracts.sample)
 
 
 def main() -> NoReturn:
@@ -143,6 +148,8 @@ def _expected(error: Exception) -> str | None:
             return f"База данных недоступна: {error}"
         case psycopg.errors.InsufficientPrivilege():
             return f"Не хватает прав в базе данных: {error}"
+        case psycopg.errors.FeatureNotSupported():
+            return f"Сервер PostgreSQL не даёт нужного (см. README о pg_trgm): {error}"
         case psycopg.ProgrammingError() if error.sqlstate is None:
             # psycopg repeats the address with its password
             return "Адрес базы данных (DATABASE_URL) записан неверно."
