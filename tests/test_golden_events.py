@@ -58,6 +58,9 @@ EFFECTIVE_ON = {
     "service-case.support-reported": "2021-03-09",
     "service-case.voided": "2021-03-10",
     "service-case.corrected": "2021-03-11",
+    "group-service.held": "2021-03-21",
+    "group-service.voided": "2021-03-22",
+    "group-service.corrected": "2021-03-23",
     "plan.set": "2021-04-01",
     "plan.funding-set": "2021-04-02",
     "plan.voided": "2021-04-03",
@@ -107,7 +110,15 @@ def test_golden_files_fill_every_field_so_that_no_renaming_goes_unnoticed() -> N
 def test_every_event_of_the_aggregates_is_in_the_union() -> None:
     modules = (
         vars(aggregates)[name]
-        for name in ("cluster", "participant", "service_case", "plan", "reporting_period", "roadmap")
+        for name in (
+            "cluster",
+            "participant",
+            "service_case",
+            "group_service",
+            "plan",
+            "reporting_period",
+            "roadmap",
+        )
     )
     written = {
         found
