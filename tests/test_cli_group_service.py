@@ -115,7 +115,7 @@ def test_what_is_wrong_is_one_line(ckr: Command, tmp_path: Path) -> None:
     path.write_text("", "utf-8")
     for arguments, code in (
         ((str(path), *EVENT), 1),
-        ((str(tmp_path / "nothing"), *EVENT), 2),
+        ((str(tmp_path / "nothing"), *EVENT), 1),
         ((str(path), *EVENT[2:]), 2),
         ((str(path), *EVENT, "--role", "auditor"), 2),
     ):

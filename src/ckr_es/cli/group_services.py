@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import rich_click as click
@@ -33,7 +34,7 @@ def group_service() -> None:
 
 
 @group_service.command("record", short_help="Записать мероприятие по списку участников.")
-@click.argument("path", metavar="[ФАЙЛ]", type=click.File("rb"), default="-")
+@click.argument("path", metavar="[ФАЙЛ]", type=click.Path(path_type=Path, allow_dash=True), default="-")
 @click.option("--service", required=True, help="Код услуги, например SVC.и.")
 @click.option("--cluster", required=True, help="Код кластера.")
 @click.option("--held-on", required=True, type=DAY, metavar="ГГГГ-ММ-ДД", help="День мероприятия и актов.")
@@ -52,11 +53,11 @@ def group_service() -> None:
     help="В какой роли.",
 )
 @as_json
-def record(path: IO[bytes], dry_run: bool, role: str, as_json: bool, **said: Any) -> None:
+def record(path: Path, dry_run: bool, role: str, as_json: bool, **said: Any) -> None:
     """Прочитать список — ИНН или id по одному в строке, как из Excel, — и записать услугу каждому.
 
-    Второй столбец, если есть, — сколько человек пришло. Проверяется всё сразу: если кому-то услугу оказать нельзя, не
-    записывается ничего, причины печатаются по строкам, код выхода 1.
+    Без файла список читается со стандартного ввода. Второй столбец, если есть, — сколько человек пришло. Проверяется
+    всё сразу: если кому-то услугу оказать нельзя, не записывается ничего, причины печатаются по строкам, код выхода 1.
     """
     import hashlib
     import os
@@ -72,7 +73,7 @@ def record(path: IO[bytes], dry_run: bool, role: str, as_json: bool, **said: Any
     from ckr_es.rules.validation import parse
     from ckr_es.store.envelope import fresh_id
 
-    lines = list(_lines(path.read()))
+    lines = list(_lines(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()))
     fields = {
         name: value.date().isoformat() if isinstance(value, datetime) else value
         for name, value in said.items()
