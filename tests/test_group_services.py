@@ -12,7 +12,7 @@ from imports.commands import Line, cluster, firm, line, written
 from imports.test_importing import CONTRACT, OPERATOR, TODAY, looked, query, recorded, told
 from imports.test_reverting import back, standing
 
-from ckr_es.aggregates import participant
+from ckr_es.aggregates import participant, service_case
 from ckr_es.application import NO_KEY, Request, ServiceTracking, Streams, stream_id
 from ckr_es.commands import group_services, on_participant
 from ckr_es.commands.group_services import Draft, GroupService
@@ -173,6 +173,27 @@ def test_a_list_that_is_overtaken_is_decided_again_whole(tracking: ServiceTracki
     assert [(p.pointer, p.code) for p in refused.value.problems] == [("/participants/3", "condition-failed")]
     assert debt.decided == 2
     assert [type_ for _, type_ in query(tracking, since, head)] == ["participant.evidence-filed"]
+
+
+def test_an_event_whose_services_were_reported_outside_is_not_voided(
+    tracking: ServiceTracking, tmp_path: Path
+) -> None:
+    firms = range(3000, 3003)
+    put_in(tracking, tmp_path, [*cluster("told"), *(each for n in firms for each in ready(n, "told"))])
+    whom = [stream_id("participant", firm_inn(n)) for n in firms]
+    done = group_services.hold(tracking, request(), training("told", whom)).receipt
+    id, held = UUID(done.id), done.events[0].event_id
+    reported = service_case.SupportReported(
+        component_no=1, support_id=uuid4(), reported_on=date(2021, 4, 1), file="0104.xml"
+    )
+    case = group_services.case_of(id, whom[1])
+    tracking.record(request(), case, str(case), lambda _: (reported,))
+    head = tracking.recorder.head()
+    with pytest.raises(Refused) as refused:
+        group_services.correct(tracking, request(), id, held, "Не состоялось", None, None)
+    assert refused.value.code == "cases-rest"
+    assert [problem.pointer for problem in refused.value.problems] == ["/participants/1"]
+    assert tracking.recorder.head() == head
 
 
 def test_a_file_may_ask_for_it_and_name_participants_by_inn(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ckr_es.aggregates import group_service, service_case
 from ckr_es.aggregates.amend import amend, fold
 from ckr_es.aggregates.facts import Entry
-from ckr_es.aggregates.group_service import KIND, Held, case_of, hold
+from ckr_es.aggregates.group_service import KIND, Held, hold
 from ckr_es.rules import Invalid
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -48,12 +48,6 @@ def test_one_that_is_void_may_be_held_again() -> None:
     (event,) = amend(KIND, past, past[0].event_id, "Ошибка", None, HELD.held_on, None)
     assert isinstance(event, group_service.Voided)
     assert hold(fold(KIND, [*past, Entry(UUID(int=9), event)]), HELD) == (HELD,)
-
-
-def test_each_participant_has_a_case_of_its_own_in_each_event() -> None:
-    cases = {case_of(id, who) for id in (UUID(int=7), UUID(int=8)) for who in (ONE, TWO)}
-    assert len(cases) == 4
-    assert case_of(UUID(int=7), ONE) == case_of(UUID(int=7), ONE)
 
 
 def test_the_act_of_a_case_counts_people_and_is_one_service() -> None:

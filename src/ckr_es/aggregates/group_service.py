@@ -5,7 +5,7 @@ Each of them has a case of its own, opened, decided and accepted in the same com
 
 from datetime import date
 from typing import assert_never
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from ckr_es.rules.values import Code, Document, ServiceCode, Text
 
 
 class Held(Fact, frozen=True, kw_only=True, tag="group-service.held"):
-    """`participants` in the order of the list; the case of each is `case_of` it."""
+    """`participants` in the order of the list; who they are and what this is make the id of the case of each."""
 
     service: ServiceCode
     cluster: Code
@@ -47,11 +47,6 @@ Event = Held | Voided | Corrected
 
 class GroupService(Struct, frozen=True, kw_only=True):
     held: Held
-
-
-def case_of(id: UUID, participant_id: UUID) -> UUID:
-    """The case of this participant in the group service `id`."""
-    return uuid5(id, str(participant_id))
 
 
 def hold(state: GroupService | None, event: Held) -> tuple[Held, ...]:

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from ckr_es.aggregates import group_service, service_case
 from ckr_es.aggregates.amend import fold, understood
 from ckr_es.aggregates.facts import Entry
-from ckr_es.aggregates.group_service import GroupService, case_of
+from ckr_es.aggregates.group_service import GroupService
 from ckr_es.application import ServiceTracking, Streams
-from ckr_es.commands.group_services import names
+from ckr_es.commands.group_services import case_of, names
 from ckr_es.projections.log import Session
 from ckr_es.rules import Unknown
 from ckr_es.rules.values import Document

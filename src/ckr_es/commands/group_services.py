@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from ckr_es.aggregates import cluster, group_service, participant, service_case
 from ckr_es.aggregates.amend import amend, fold, understood
 from ckr_es.aggregates.facts import Entry, Fact, History
-from ckr_es.aggregates.group_service import Held, case_of
+from ckr_es.aggregates.group_service import Held
 from ckr_es.aggregates.service_case import Attendees, ComponentAdded, Opened, Override
 from ckr_es.application import (
     Answer,
@@ -114,6 +114,11 @@ def group_stream(given: GroupService | Draft) -> UUID:
     title = " ".join((given.title or "").lower().split())
     said = (given.cluster, given.service, given.held_on.isoformat(), title)
     return stream_id("group-service", "\n".join(said))
+
+
+def case_of(id: UUID, participant_id: UUID) -> UUID:
+    """The case of this participant in the group service `id`."""
+    return stream_id("group-service-case", f"{id}\n{participant_id}")
 
 
 def hold(tracking: ServiceTracking, request: Request, given: GroupService) -> Answer:
