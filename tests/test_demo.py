@@ -238,6 +238,14 @@ def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) ->
     assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2
 
 
+def test_group_services_of_the_year_are_listed_with_their_people(played: Played) -> None:
+    said = json.loads(ckr(played.home, "group-service", "list", "--as-of", "2021-12-31", "--json").stdout)
+    assert len(said["items"]) == 4
+    assert all(1 < one["participants"] == one["served"] for one in said["items"])
+    one = json.loads(ckr(played.home, "group-service", "show", said["items"][0]["id"], "--json").stdout)
+    assert one["attendees"] > one["served"]
+
+
 def test_a_firm_is_found_and_its_history_printed(played: Played, tmp_path: Path) -> None:
     firm = next(iter(demo_firms(played)))
     slip = firm["name"].replace("ООО ", "").replace("«", "").replace("»", "").replace("о", "o")  # Latin o

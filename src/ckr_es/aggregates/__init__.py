@@ -2,6 +2,7 @@
 
 from ckr_es.aggregates import (
     cluster,
+    group_service,
     participant,
     plan,
     reporting_period,
@@ -15,6 +16,7 @@ Event = (
     cluster.Event
     | participant.Event
     | service_case.Event
+    | group_service.Event
     | plan.Event
     | reporting_period.Event
     | roadmap.Event

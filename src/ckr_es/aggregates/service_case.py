@@ -4,6 +4,7 @@ A plain case has one component. A complex case (комплексная услу�
 different services; the acceptance that makes every mandatory component accepted also completes it.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal, assert_never
 from uuid import UUID
@@ -22,10 +23,14 @@ from ckr_es.rules.support_codes import default_codes
 from ckr_es.rules.values import Code, Condition, Number, ServiceCode, Text
 
 COMPONENTS_OF_A_COMPLEX = 2
+Attendees = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class Opened(Fact, frozen=True, kw_only=True, tag="service-case.opened"):
-    """An application for a service; `source` and `external_id` name it in the system that it came from."""
+    """An application for a service; `source` and `external_id` name it in the system that it came from.
+
+    One that came with a group service names that.
+    """
 
     participant_id: UUID
     cluster: Code
@@ -33,6 +38,7 @@ class Opened(Fact, frozen=True, kw_only=True, tag="service-case.opened"):
     applied_on: date
     source: Text | None = None
     external_id: Text | None = None
+    group_service_id: UUID | None = None
 
     @property
     def effective_on(self) -> date:
@@ -115,7 +121,10 @@ class AgreementSigned(Fact, frozen=True, kw_only=True, tag="service-case.agreeme
 
 
 class ServiceAccepted(Fact, frozen=True, kw_only=True, tag="service-case.service-accepted"):
-    """The act of a component; participant, cluster and service are repeated so that the event can be counted alone."""
+    """The act of a component; participant, cluster and service are repeated so that the event can be counted alone.
+
+    `attendees`: how many people of the participant came to a group service. Who they are is nowhere.
+    """
 
     component_no: int
     service: ServiceCode
@@ -126,6 +135,7 @@ class ServiceAccepted(Fact, frozen=True, kw_only=True, tag="service-case.service
     accepted_on: date
     quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
     unit: Text
+    attendees: Attendees | None = None
 
     @property
     def effective_on(self) -> date:
@@ -308,6 +318,7 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         quantity: int,
         unit: str,
         late_reason: str | None,
+        attendees: int | None = None,
     ) -> tuple[Happening, ...]:
         """The act of one component, and the completion of the case when it was the last mandatory one."""
         component = self.component(component_no)
@@ -321,6 +332,7 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
             accepted_on=accepted_on,
             quantity=quantity,
             unit=unit,
+            attendees=attendees,
             late_reason=late_reason,
         )
         if replace(event, late_reason=None) in self.accepted:
@@ -492,6 +504,14 @@ def evolve(case: ServiceCase | None, event: Happening, _: UUID) -> ServiceCase:
             assert_never(event)
 
 
+def after(case: ServiceCase | None, events: Iterable[Any]) -> ServiceCase:
+    """The case once these are recorded too."""
+    for event in events:
+        case = evolve(case, event, _UNRECORDED)
+    assert case is not None
+    return case
+
+
 KIND = Kind(
     "service-case",
     evolve,
@@ -505,6 +525,7 @@ KIND = Kind(
             "component_no",
             "source",
             "external_id",
+            "group_service_id",
             "decision",
             "checks",
             "rule_set",

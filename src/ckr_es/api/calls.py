@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
+from ckr_es.api.group_services import GroupServiceController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.plans import PlanController
 from ckr_es.application import Answer
@@ -17,6 +18,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ClusterController,
     ParticipantController,
     CaseController,
+    GroupServiceController,
     PlanController,
 )
 # What a route of an import may need. Asking a register is no fact that a file could hold.

@@ -20,7 +20,7 @@ from ckr_es.api.explanation import explained, told
 from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged, plain_numbers
 from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
-from ckr_es.audit import follow_ups
+from ckr_es.audit import follow_ups, group_services
 from ckr_es.audit.trace import trace
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
@@ -337,6 +337,43 @@ class Reader:
             "next_cursor": encoded(keys[start + limit - 1]) if more else None,
             "totals": support_register.totals(found),
         }
+
+    def group_services(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        cluster: str | None,
+        service: str | None,
+        participant_id: UUID | None,
+        since: date | None,
+        until: date | None,
+    ) -> dict[str, Any]:
+        moment = self._moment(when, "directory")
+        after = decoded(cursor, tuple[date, UUID]) if cursor else None
+        with self._pool.connection() as conn:
+            found = group_services.found(
+                conn,
+                moment.as_of,
+                moment.position,
+                cluster=self._own(cluster),
+                service=service,
+                participant_id=participant_id,
+                since=since,
+                until=until,
+                after=after,
+                limit=limit + 1,
+            )
+        return {"meta": moment.meta(), **paged(found, limit, lambda last: (last.held_on, last.id))}
+
+    def group_service(self, id: UUID, when: Travel) -> Response[Any]:
+        moment = self._moment(when)
+        found = group_services.shown(self._tracking, id, moment.as_of, moment.position)
+        if not self.sees(found.cluster):
+            raise Unknown("not-found", "Групповая услуга не найдена")
+        body = {"meta": moment.meta(), **msgspec.structs.asdict(found)}
+        return Response(body, headers={"ETag": f'"{found.version}"'})
 
     def _own(self, cluster: str | None) -> str | None:
         if cluster is not None and not self.sees(cluster):
