@@ -18,6 +18,7 @@ from ckr_es.cli import (
     serving,
     stale,
     upkeep,
+    users,
 )
 from ckr_es.cli.terminal import help_option
 
@@ -49,6 +50,7 @@ for command in (
     upkeep.migrate,
     upkeep.doctor,
     upkeep.key,
+    users.user,
     figures.kpi,
     report.report,
     roadmap.roadmap,
@@ -127,9 +129,10 @@ def _expected(error: Exception) -> str | None:
     from ckr_es.store.schema import SchemaError
     from ckr_es.store.server_account import EmbeddedServerError
     from ckr_es.store.settings import SettingsError
+    from ckr_es.store.staff import StaffRefused
 
     match error:
-        case SettingsError() | EmbeddedServerError() | SchemaError() | KeyRefused():
+        case SettingsError() | EmbeddedServerError() | SchemaError() | KeyRefused() | StaffRefused():
             return str(error)
         case Refused():
             return error.detail
