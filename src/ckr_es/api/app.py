@@ -27,7 +27,7 @@ from litestar.types import (
     Scope,
     Send,
 )
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ckr_es import logs
 from ckr_es.api import problems
@@ -84,7 +84,7 @@ class Site(Struct, frozen=True, kw_only=True):
     routes: Sequence[ControllerRouterHandler] = (root,)
     dependencies: Mapping[str, Provide] = {}
     templates: TemplateConfig[Any] | None = None
-    handlers: ExceptionHandlersMap = problems.HANDLERS
+    handlers: ExceptionHandlersMap = field(default_factory=lambda: problems.HANDLERS)
 
 
 def create_app(settings: Settings | None = None, site: Site | None = None) -> Litestar:

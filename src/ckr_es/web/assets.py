@@ -1,4 +1,4 @@
-"""What pages are made of beside HTML, from this server alone; an address holds the hash of all files: it keeps a year."""
+"""What pages are made of beside HTML, from this server alone; an address holds a hash of all files and keeps a year."""
 
 import gzip
 from functools import cache

@@ -36,5 +36,6 @@ def sparkline(points: Sequence[tuple[date, float | None]], plan: float | None) -
     target = "" if plan is None else f"M{EDGE},{y(plan)}H{WIDTH - EDGE}"
     return Markup(
         '<svg class="spark" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-label="{said}">'
-        '<path class="spark-plan" d="{target}"/><path class="spark-line" d="{line}"/><circle class="spark-dot" cx="{cx}" cy="{cy}" r="2.5"/></svg>'
+        '<path class="spark-plan" d="{target}"/><path class="spark-line" d="{line}"/>'
+        '<circle class="spark-dot" cx="{cx}" cy="{cy}" r="2.5"/></svg>'
     ).format(w=WIDTH, h=HEIGHT, said=said, target=target, line=line, cx=x(last_on), cy=y(last))

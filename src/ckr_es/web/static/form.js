@@ -40,6 +40,11 @@
       } catch {
         answer = null;
       }
+      if (answer?.redirected && !new URL(answer.url).pathname.startsWith("/login")) {
+        forget(); // it is recorded, however the page that it leads to fares
+        location.assign(answer.url);
+        return;
+      }
       if (answer === null || answer.status === 503) {
         if (tries < WAITS.length) {
           said.textContent = `Нет связи. Введённое сохранено, повторим через ${WAITS[tries]} с.`;
@@ -48,11 +53,6 @@
           said.textContent = "Нет связи. Введённое сохранено: проверьте сеть и отправьте ещё раз, дважды не запишется.";
           button.disabled = false;
         }
-        return;
-      }
-      if (answer.redirected && answer.ok && !new URL(answer.url).pathname.startsWith("/login")) {
-        forget();
-        location.assign(answer.url);
         return;
       }
       if (answer.status === 401 || answer.redirected) {
