@@ -129,7 +129,7 @@ def test_a_session_calls_the_api_under_the_id_of_its_user(site: Site, visitor: V
     visitor.sign_in("operator", site.passwords["operator"])
     assert visitor.get("/api/v1/kpi").json()["rows"]
     headers = visitor.headers(**{"X-CSRF-Token": visitor.csrf(), "Idempotency-Key": uuid4().hex})
-    body = {"kind": "legal_entity", "inn": firm_inn(771), "name": "Фирма 771", "registered_on": "2021-02-01"}
+    body = {"kind": "legal_entity", "inn": firm_inn(771), "name": "Фирма 771", "registered_on": "2021-11-02"}
     made = visitor.http.post("/api/v1/participants", json=body, headers=headers)
     assert made.status_code == 201, made.text
     ((actor, role),) = site.rows(
@@ -139,16 +139,17 @@ def test_a_session_calls_the_api_under_the_id_of_its_user(site: Site, visitor: V
     assert (actor, role) == (id, "operator")
 
 
-def test_signing_out_ends_this_session_and_everywhere_all(site: Site) -> None:
-    one, other = Visitor(site), Visitor(site)
-    for visitor in (one, other):
-        visitor.sign_in("analyst", site.passwords["analyst"])
+def test_signing_out_ends_this_session_and_everywhere_all(site: Site, visitor: Visitor) -> None:
+    one, other = visitor, Visitor(site)
+    for signing in (one, other):
+        signing.sign_in("analyst", site.passwords["analyst"])
     assert one.post("/logout", {"csrf": one.csrf()}).headers["location"] == "/login"
     assert one.get("/account").status_code == 303
     assert other.get("/account").status_code == 200
     one.sign_in("analyst", site.passwords["analyst"])
     assert one.post("/logout/everywhere", {"csrf": one.csrf()}).status_code == 303
     assert other.get("/account").status_code == 303
+    other.http.close()
 
 
 def test_guessing_is_stopped_for_a_login_and_for_an_address(site: Site, visitor: Visitor) -> None:

@@ -25,14 +25,13 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     moments.go,
     moments.at,
     asset,
-    *(route for form in FORMS for route in forms.routes(form)),
 )
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
     """With no settings, those of the environment."""
     site = Site(
-        routes=PAGES,
+        routes=[*PAGES, *map(forms.routes, FORMS)],
         dependencies={"page": Provide(provide_page, sync_to_thread=False)},
         templates=templates(),
         handlers=refusals.handlers(),

@@ -13,11 +13,10 @@ from functools import cache
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, Router, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
-from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 from msgspec import Struct
 
@@ -104,13 +103,13 @@ LATE_REASON: Final = Field(
 )
 
 
-def routes(form: Form) -> list[HTTPRouteHandler]:
+def routes(form: Form) -> Router:
     """Where the form is shown and where it is sent; both are for those who may make the command."""
     call = form.call
     path = f"{RECORD_PATH}/{'/'.join(_step(step) for step in call.template)}"
     declared = roles(call.roles, whole_centre=call.whole_centre)
 
-    @get(path, name=f"show {form.path}", sync_to_thread=True, include_in_schema=False, **declared)
+    @get("/", sync_to_thread=True, **declared)
     def show(
         page: Shown, reading: NamedDependency[Reader], figures: NamedDependency[Figures]
     ) -> Response[Any]:
@@ -119,7 +118,7 @@ def routes(form: Form) -> list[HTTPRouteHandler]:
         typed = {field.name: field.initial for field in form.fields} | dict(form.initial(asked))
         return _show(form, asked, typed, secrets.token_hex(16))
 
-    @post(path, name=f"send {form.path}", status_code=200, include_in_schema=False, **declared)
+    @post("/", status_code=200, **declared)
     async def send(
         request: AnyRequest,
         page: Shown,
@@ -134,7 +133,7 @@ def routes(form: Form) -> list[HTTPRouteHandler]:
         asked = Asked(page, reading, figures, request.path_params)
         return await sync_to_thread(_send, form, asked, tracking, others, sent)
 
-    return [show, send]
+    return Router(path, route_handlers=[show, send], include_in_schema=False)
 
 
 def _send(

@@ -17,11 +17,12 @@ from ckr_es.web.page import MOMENT, SIGNED_IN, address, is_local, recorded_at
 from ckr_es.web.shown import moment
 
 Text = Annotated[str, QueryParameter(required=False)]
+Path = Annotated[str, QueryParameter()]
 Position = Annotated[int, QueryParameter(ge=0, le=2**62)]
 
 
 @get("/moment", sync_to_thread=False, include_in_schema=False, **roles(SIGNED_IN))
-def go(to: str, day: Text = "", at: Text = "", shown_at: Text = "", position: Text = "") -> Redirect:
+def go(to: Path, day: Text = "", at: Text = "", shown_at: Text = "", position: Text = "") -> Redirect:
     """To the view `to` at another moment. Whoever did not touch the instant keeps the position that it stood for."""
     if not is_local(to):
         raise Invalid(

@@ -1,12 +1,13 @@
 """Signing in and out: a session in the database, its token in a cookie that no script reads."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import structlog
 from litestar import Controller, Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 from litestar.response import Redirect
 
 from ckr_es.api.auth import ANYONE, COOKIE, roles
@@ -16,6 +17,7 @@ from ckr_es.web.page import SIGNED_IN, Shown, is_local, render
 
 AnyRequest = Request[Any, Any, Any]
 Asking = NamedDependency[Pool]
+Next = Annotated[str, QueryParameter(required=False)]
 HOME: Final = {"admin": "/account"}  # who reads no figures begins elsewhere
 LONGEST: Final = 200  # characters of a login or password that are looked at
 
@@ -31,7 +33,7 @@ class Signing(Controller):
         return Redirect(page.link(HOME.get(page.caller.role, "/kpi")), status_code=303)
 
     @get("/login", sync_to_thread=False, **roles(ANYONE))
-    def ask(self, next: str = "/") -> Response[Any]:
+    def ask(self, next: Next = "/") -> Response[Any]:
         """The form of login and password; `next` is where one was going."""
         return _ask(next)
 
