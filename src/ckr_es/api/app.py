@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
@@ -15,7 +15,19 @@ from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
+from litestar.template import TemplateConfig
+from litestar.types import (
+    ASGIApp,
+    ControllerRouterHandler,
+    ExceptionHandlersMap,
+    HTTPScope,
+    Message,
+    Receive,
+    ReceiveMessage,
+    Scope,
+    Send,
+)
+from msgspec import Struct, field
 
 from ckr_es import logs
 from ckr_es.api import problems
@@ -55,10 +67,11 @@ from ckr_es.application import ServiceTracking
 from ckr_es.audit.folder import Folder
 from ckr_es.projections.follower import Follower
 from ckr_es.registry.registries import Registries
-from ckr_es.store import keys
+from ckr_es.store import keys, staff
 from ckr_es.store.database import Database, Pool
 from ckr_es.store.keys import Key
 from ckr_es.store.settings import Settings
+from ckr_es.store.staff import Session
 from ckr_es.store.together import Together
 from ckr_es.store.writer import Overloaded
 
@@ -69,8 +82,18 @@ AT_ONCE = 256  # calls let in
 PATIENCE = 0.5  # seconds a call waits for its turn; with the writer's patience within the promised two
 
 
-def create_app(settings: Settings | None = None) -> Litestar:
-    """The API over one database; with no settings, those of the environment."""
+class Site(Struct, frozen=True, kw_only=True):
+    """What may stand beside the API in one application: routes, how they are written, how refusals look there."""
+
+    routes: Sequence[ControllerRouterHandler] = (root,)
+    dependencies: Mapping[str, Provide] = {}
+    templates: TemplateConfig[Any] | None = None
+    handlers: ExceptionHandlersMap = field(default_factory=lambda: problems.HANDLERS)
+
+
+def create_app(settings: Settings | None = None, site: Site | None = None) -> Litestar:
+    """The API over one database, and what stands beside it; with no settings, those of the environment."""
+    site = site or Site()
     logs.configure()  # each worker is a process of its own
     settings = settings or Settings.from_environment()
 
@@ -83,6 +106,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             app.state.tracking = tracking
             app.state.pool = pool = tracking.recorder.pool
             app.state.known_keys = Together(partial(_keys, pool), most=AT_ONCE)
+            app.state.known_sessions = Together(partial(_sessions, pool), most=AT_ONCE)
             app.state.threads = asyncio.Semaphore(settings.pool_size)
             app.state.spool = Spool(settings.data_dir)
             app.state.notary = Folder(settings.notary_folder)
@@ -133,7 +157,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ),
             HealthController,
             ProjectionController,
-            root,
+            *site.routes,
             metrics,
             openapi,
             docs,
@@ -148,9 +172,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "pool": Provide(_pool, sync_to_thread=False),
             "asked": Provide(command_request),
             "when": Provide(travel, sync_to_thread=False),
+            **site.dependencies,
         },
         before_request=_admit,
-        exception_handlers=problems.HANDLERS,
+        exception_handlers=site.handlers,
+        template_config=site.templates,
         dto=Checked,
         return_dto=None,
         lifespan=[running],
@@ -188,6 +214,11 @@ async def _admit(request: Request[Any, Any, Any]) -> None:
 def _keys(pool: Pool, ids: Sequence[str]) -> Sequence[Key | None]:
     with pool.connection() as conn:
         return keys.find_each(conn, ids)
+
+
+def _sessions(pool: Pool, tokens: Sequence[bytes]) -> Sequence[Session | None]:
+    with pool.connection() as conn:
+        return staff.sessions(conn, tokens)
 
 
 def _tracking(request: Request[Any, Any, Any]) -> ServiceTracking:
@@ -231,12 +262,12 @@ def _query_names(app: Litestar) -> dict[str, frozenset[str]]:
 
 
 async def _no_store(message: Message, _: Scope) -> None:
+    """Unless the answer says itself how long it is good."""
     if message["type"] == "http.response.start":
-        message["headers"] = [
-            *message["headers"],
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+        given = list(message["headers"])
+        if not any(name == b"cache-control" for name, _ in given):
+            given.append((b"cache-control", b"no-store"))
+        message["headers"] = [*given, (b"x-content-type-options", b"nosniff")]
 
 
 class Gate:

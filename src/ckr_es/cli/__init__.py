@@ -22,6 +22,7 @@ from ckr_es.cli import (
     stale,
     support,
     upkeep,
+    users,
 )
 from ckr_es.cli.terminal import help_option
 
@@ -53,6 +54,7 @@ for command in (
     upkeep.migrate,
     upkeep.doctor,
     upkeep.key,
+    users.user,
     figures.kpi,
     report.report,
     roadmap.roadmap,
@@ -136,9 +138,10 @@ def _expected(error: Exception) -> str | None:
     from ckr_es.store.schema import SchemaError
     from ckr_es.store.server_account import EmbeddedServerError
     from ckr_es.store.settings import SettingsError
+    from ckr_es.store.staff import StaffRefused
 
     match error:
-        case SettingsError() | EmbeddedServerError() | SchemaError() | KeyRefused():
+        case SettingsError() | EmbeddedServerError() | SchemaError() | KeyRefused() | StaffRefused():
             return str(error)
         case Refused():
             return error.detail
