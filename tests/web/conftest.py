@@ -85,7 +85,7 @@ def site(server: EmbeddedServer, template: str) -> Iterator[Site]:
     execute(server, "drop database {} with (force)", "web_year")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while one runs, no other test of the process may run an event loop
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         why = "no chromium on this machine: apt-get install chromium"
