@@ -44,6 +44,7 @@ class Place(NamedTuple):
 
 NAVIGATION: Final = (
     Place("/kpi", "Показатели", READ_FIGURES),
+    Place("/periods", "Отчёты", READ_FIGURES),
     Place("/record", "Записать", RECORD),
 )
 
@@ -79,6 +80,10 @@ class Page:
     def places(self) -> list[Place]:
         """Where this role may go."""
         return [place for place in NAVIGATION if self.caller.role in place.roles]
+
+    @property
+    def reads_figures(self) -> bool:
+        return self.caller.role in READ_FIGURES and self.caller.cluster is None
 
     # the moment
 
@@ -120,8 +125,12 @@ class Page:
     # links
 
     def link(self, path: str, **query: Any) -> str:
-        """An address on this site at the same moment."""
-        return address(path, {**query, **self.moment})
+        """An address on this site at the same moment, unless the query names another."""
+        return address(path, {**self.moment, **query})
+
+    def known(self, path: str, **query: Any) -> str:
+        """An address of the API whose day is given by the path itself: only what is known goes along."""
+        return self.link(path, as_of=None, **query)
 
     def here(self, **changed: Any) -> str:
         """This very view with some of its query changed; None leaves it out."""

@@ -7,7 +7,7 @@ from typing import Final
 from ckr_es.reports import words
 from ckr_es.rules.catalogue import FUNCTIONS, SERVICES
 
-MEASURES, DECISIONS, VERDICTS = words.MEASURES, words.DECISIONS, words.VERDICTS
+MEASURES, DECISIONS, VERDICTS, CHANGES = words.MEASURES, words.DECISIONS, words.VERDICTS, words.CHANGES
 ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "operator": "оператор",
