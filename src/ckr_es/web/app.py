@@ -15,9 +15,12 @@ from ckr_es.web.changes import change
 from ckr_es.web.entries import FORMS, index
 from ckr_es.web.events import EventPages
 from ckr_es.web.kpi import KpiPages
+from ckr_es.web.ledger import ledger
+from ckr_es.web.log import log
 from ckr_es.web.page import provide_page, templates
 from ckr_es.web.periods import PeriodPages
 from ckr_es.web.signing import Signing
+from ckr_es.web.system import SystemPages
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     Signing,
@@ -25,6 +28,9 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     EventPages,
     change,
     PeriodPages,
+    log,
+    ledger,
+    SystemPages,
     index,
     moments.go,
     moments.at,

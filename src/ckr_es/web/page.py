@@ -15,13 +15,14 @@ from litestar.response import Template
 from litestar.template import TemplateConfig
 
 from ckr_es.api.asked import Travel
-from ckr_es.api.auth import READ_FIGURES, RECORD, Caller
+from ckr_es.api.auth import READ, READ_FIGURES, RECORD, Caller
 from ckr_es.api.moments import plain_numbers
 from ckr_es.application import ServiceTracking
 from ckr_es.rules.calendar import KRASNOYARSK
 from ckr_es.store.keys import ROLES
 from ckr_es.web import assets, shown, words
 
+SEE_SYSTEM: Final = frozenset({"admin", "auditor"})
 SIGNED_IN: Final = frozenset(ROLES)
 MOMENT: Final = ("as_of", "known_at", "known_position")
 CSP: Final = (
@@ -45,6 +46,9 @@ class Place(NamedTuple):
 NAVIGATION: Final = (
     Place("/kpi", "Показатели", READ_FIGURES),
     Place("/periods", "Отчёты", READ_FIGURES),
+    Place("/log", "Журнал", READ),
+    Place("/ledger", "Доказательства", READ),
+    Place("/system", "Система", SEE_SYSTEM),
     Place("/record", "Записать", RECORD),
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ckr_es.audit.folder import State
 from ckr_es.reports import words
 from ckr_es.rules.catalogue import FUNCTIONS, SERVICES
 
@@ -15,6 +16,35 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "auditor": "аудитор",
         "analyst": "аналитик",
         "admin": "администратор",
+    }
+)
+STREAMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cluster": "Кластер",
+        "participant": "Участник",
+        "service-case": "Дело",
+        "group-service": "Групповая услуга",
+        "provider": "Исполнитель",
+        "plan": "План года",
+        "period": "Отчётный период",
+        "roadmap": "Дорожная карта",
+        "support-codes": "Коды реестра поддержки",
+        "support-file": "Файлы реестра поддержки",
+    }
+)
+NOTARY: Final[Mapping[State, tuple[str, str]]] = MappingProxyType(
+    {
+        "running": ("подписывает", "done"),
+        "stopped": ("остановлен", "due"),
+        "absent": ("не запускался", "upcoming"),
+        "refused": ("отказал", "overdue"),
+    }
+)
+PROJECTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "directory": "Кластеры, участники, дела, поиск",
+        "kpi": "Учёт показателей",
+        "ledger": "Дерево хешей журнала",
     }
 )
 UNITS: Final[Mapping[str, str]] = MappingProxyType(
