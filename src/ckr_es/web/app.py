@@ -19,7 +19,9 @@ from ckr_es.web.ledger import ledger
 from ckr_es.web.log import log
 from ckr_es.web.page import provide_page, templates
 from ckr_es.web.periods import PeriodPages
+from ckr_es.web.roadmap import roadmap
 from ckr_es.web.signing import Signing
+from ckr_es.web.support import SupportPages
 from ckr_es.web.system import SystemPages
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
@@ -31,6 +33,8 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     log,
     ledger,
     SystemPages,
+    roadmap,
+    SupportPages,
     index,
     moments.go,
     moments.at,

@@ -46,6 +46,9 @@ class Place(NamedTuple):
 NAVIGATION: Final = (
     Place("/kpi", "Показатели", READ_FIGURES),
     Place("/periods", "Отчёты", READ_FIGURES),
+    Place("/roadmap", "Дорожная карта", READ_FIGURES),
+    Place("/support-register", "Реестр поддержки", READ),
+    Place("/follow-ups", "Опросы", READ),
     Place("/log", "Журнал", READ),
     Place("/ledger", "Доказательства", READ),
     Place("/system", "Система", SEE_SYSTEM),
