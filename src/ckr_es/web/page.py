@@ -92,6 +92,10 @@ class Page:
     def reads_figures(self) -> bool:
         return self.caller.role in READ_FIGURES and self.caller.cluster is None
 
+    @property
+    def reads_log(self) -> bool:
+        return self.caller.role in READ and self.caller.cluster is None
+
     # the moment
 
     @property
