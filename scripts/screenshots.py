@@ -13,13 +13,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "screenshots"
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT = 1280, 900
 DAY = "2021-12-31"
 SUBMITTED = "/api/v1/periods/2021-Q2"
 CORRECTED = "/api/v1/events?type=service-case.corrected&limit=1"
@@ -31,7 +30,9 @@ def main() -> None:
         sys.exit("no chromium on this machine: apt-get install chromium")
     FOLDER.mkdir(parents=True, exist_ok=True)
     with demo() as (address, password), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-lcd-text"]
+        )
         context = browser.new_context(
             base_url=address,
             locale="ru-RU",
@@ -70,10 +71,8 @@ def take(page: Page, name: str, path: str) -> None:
     answer = page.goto(path, wait_until="networkidle")
     assert answer is not None
     assert answer.status == 200, (path, answer.status)
-    tall = page.evaluate("document.documentElement.scrollHeight")
     file = FOLDER / f"{name}.png"
-    clip: Any = {"x": 0, "y": 0, "width": WIDTH, "height": min(tall, 1100)}
-    page.screenshot(path=file, full_page=True, clip=clip)
+    page.screenshot(path=file)
     print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1000:.0f} kB")
 
 
