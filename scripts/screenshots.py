@@ -62,7 +62,6 @@ def views(page: Page) -> dict[str, str]:
         "change": f"/kpi/change?as_of=2021-06-30&from_as_of=2021-06-30&from_known_position={position}",
         "period": f"/periods/2021-Q2?as_of={DAY}",
         "roadmap": f"/roadmap?as_of={DAY}",
-        "log": f"/log?as_of={DAY}",
         "ledger": f"/ledger?as_of={DAY}&position=100",
     }
 
