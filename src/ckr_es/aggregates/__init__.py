@@ -1,11 +1,20 @@
 """Every event this system has ever recorded, as one tagged union."""
 
-from ckr_es.aggregates import cluster, participant, plan, reporting_period, roadmap, service_case
+from ckr_es.aggregates import (
+    cluster,
+    participant,
+    plan,
+    provider,
+    reporting_period,
+    roadmap,
+    service_case,
+)
 
 Event = (
     cluster.Event
     | participant.Event
     | service_case.Event
+    | provider.Event
     | plan.Event
     | reporting_period.Event
     | roadmap.Event
