@@ -10,6 +10,7 @@ from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.plans import PlanController
+from ckr_es.api.providers import ProviderController
 from ckr_es.application import Answer
 from ckr_es.imports.contract import Call, Contract, Do
 
@@ -17,6 +18,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ClusterController,
     ParticipantController,
     CaseController,
+    ProviderController,
     PlanController,
 )
 # What a route of an import may need. Asking a register is no fact that a file could hold.
