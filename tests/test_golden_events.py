@@ -58,6 +58,12 @@ EFFECTIVE_ON = {
     "service-case.support-reported": "2021-03-09",
     "service-case.voided": "2021-03-10",
     "service-case.corrected": "2021-03-11",
+    "provider.registered": "2021-06-01",
+    "provider.services-changed": "2021-06-02",
+    "provider.blocked": "2021-06-03",
+    "provider.unblocked": "2021-06-04",
+    "provider.voided": "2021-06-05",
+    "provider.corrected": "2021-06-06",
     "plan.set": "2021-04-01",
     "plan.funding-set": "2021-04-02",
     "plan.voided": "2021-04-03",
@@ -107,7 +113,15 @@ def test_golden_files_fill_every_field_so_that_no_renaming_goes_unnoticed() -> N
 def test_every_event_of_the_aggregates_is_in_the_union() -> None:
     modules = (
         vars(aggregates)[name]
-        for name in ("cluster", "participant", "service_case", "plan", "reporting_period", "roadmap")
+        for name in (
+            "cluster",
+            "participant",
+            "service_case",
+            "provider",
+            "plan",
+            "reporting_period",
+            "roadmap",
+        )
     )
     written = {
         found

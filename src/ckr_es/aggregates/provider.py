@@ -129,8 +129,9 @@ class Provider(Struct, frozen=True, kw_only=True):
     blocks: tuple[Block, ...] = ()
 
     def offer_on(self, day: date) -> Offer | None:
-        """The latest offer that was made by that day; None before the registration."""
-        return max((o for o in self.offers if o.since <= day), key=lambda o: o.since, default=None)
+        """The latest offer that was made by that day, of one day the one recorded last; None before any."""
+        made = [o for o in reversed(self.offers) if o.since <= day]
+        return max(made, key=lambda o: o.since, default=None)
 
     def block_on(self, day: date) -> Block | None:
         for block in self.blocks:
@@ -209,8 +210,8 @@ def _wrong(pointer: str, code: str, detail: str) -> None:
 def _stands(provider: Provider, event: ServicesChanged | Blocked | Unblocked) -> bool:
     match event:
         case ServicesChanged():
-            last = provider.offers[-1]
-            return _offer(event, last.event_id, last) == last
+            standing = _before(provider, event.changed_on)
+            return _offer(event, standing.event_id, standing) == standing
         case Blocked():
             return any(
                 (b.blocked_on, b.reason) == (event.blocked_on, event.reason) and b.unblocked_on is None
@@ -218,6 +219,10 @@ def _stands(provider: Provider, event: ServicesChanged | Blocked | Unblocked) ->
             )
         case Unblocked():
             return bool(provider.blocks) and provider.blocks[-1].unblocked_on == event.unblocked_on
+
+
+def _before(provider: Provider, day: date) -> Offer:
+    return provider.offer_on(day) or provider.offers[0]
 
 
 def _offer(event: ServicesChanged, event_id: UUID, before: Offer) -> Offer:
@@ -253,7 +258,8 @@ def evolve(provider: Provider | None, event: Happening, event_id: UUID) -> Provi
     assert provider is not None
     match event:
         case ServicesChanged():
-            return replace(provider, offers=(*provider.offers, _offer(event, event_id, provider.offers[-1])))
+            offer = _offer(event, event_id, _before(provider, event.changed_on))
+            return replace(provider, offers=(*provider.offers, offer))
         case Blocked():
             block = Block(event_id=event_id, blocked_on=event.blocked_on, reason=event.reason)
             return replace(provider, blocks=(*provider.blocks, block))

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
@@ -15,6 +15,7 @@ from ckr_es.api.auth import READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.moments import Cursor, Limit
 from ckr_es.api.reads import Reader
+from ckr_es.api.recording import record
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import correct, on_provider, register_provider
 from ckr_es.rules.money import Kopecks

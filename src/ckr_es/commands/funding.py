@@ -12,6 +12,7 @@ from ckr_es.aggregates.service_case import AgreementSigned, ServiceAccepted, Ser
 from ckr_es.application import ServiceTracking, Streams, stream_id
 from ckr_es.projections import funding_reads
 from ckr_es.rules import Refused
+from ckr_es.store import aside
 
 
 def plan_stream(year: int) -> UUID:
@@ -71,10 +72,14 @@ def _used(tracking: ServiceTracking, year: int, but: UUID) -> dict[Source, int]:
         rows[0].originator_id: [Entry(r.event_id, r.event) for r in rows] for rows in tracking.unrecorded()
     }
     others.pop(but, None)
-    with tracking.pool.connection() as conn:
-        used = funding_reads.held_by_log(conn, year, [but, *others])
+    used = aside.in_thread(_held_by_log, tracking, year, [but, *others])
     for history in others.values():
         for (of, source), kopecks in held(lines(fold(service_case.KIND, history))).items():
             if of == year:
                 used[source] = used.get(source, 0) + kopecks
     return used
+
+
+def _held_by_log(tracking: ServiceTracking, year: int, but: Sequence[UUID]) -> dict[Source, int]:
+    with tracking.pool.connection() as conn:
+        return funding_reads.held_by_log(conn, year, but)

@@ -27,14 +27,14 @@ class Conflict(Struct, frozen=True, kw_only=True):
     answer: str | None
 
 
-def provider_stream(event: provider.Registered) -> UUID:
-    """The same organisation, or the same person, is the same provider."""
-    return stream_id("provider", event.inn or str(event.participant_id))
+def provider_stream(inn_or_participant: str) -> UUID:
+    """The same organisation (by its INN), or the same person (by the participant's id), is the same provider."""
+    return stream_id("provider", inn_or_participant)
 
 
 def register_provider(tracking: ServiceTracking, request: Request, event: provider.Registered) -> Answer:
     """Into the register; the same INN or participant again is no news."""
-    id = provider_stream(event)
+    id = provider_stream(event.inn or str(event.participant_id))
     persons = {who for who in (event.participant_id, *event.group_participants) if who is not None}
 
     def decide(streams: Streams) -> Sequence[Fact]:

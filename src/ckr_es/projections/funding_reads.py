@@ -94,7 +94,7 @@ _PROVIDERS = SQL("""
         select * from funding.offer
         where provider_id = p.id and since <= %(as_of)s
           and known_from <= %(position)s and (known_to is null or %(position)s < known_to)
-        order by since desc, no limit 1
+        order by since desc, no desc limit 1
     ) o on true
     left join lateral (
         select * from funding.block

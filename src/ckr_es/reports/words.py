@@ -57,6 +57,12 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "service-case.support-reported": "Передано в реестр получателей поддержки",
         "service-case.voided": "Запись по делу отменена",
         "service-case.corrected": "Запись по делу исправлена",
+        "provider.registered": "Исполнитель внесён в базу",
+        "provider.services-changed": "Услуги исполнителя изменены",
+        "provider.blocked": "Исполнитель заблокирован",
+        "provider.unblocked": "Исполнитель разблокирован",
+        "provider.voided": "Запись об исполнителе отменена",
+        "provider.corrected": "Запись об исполнителе исправлена",
         "plan.set": "План года установлен",
         "plan.funding-set": "Лимиты финансирования установлены",
         "plan.voided": "Запись о плане отменена",
@@ -88,6 +94,17 @@ MARKS: Final[Mapping[Status, str]] = MappingProxyType(
         "due": "ожидается",
         "upcoming": "срок не наступил",
     }
+)
+SOURCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "federal": "федеральный бюджет",
+        "regional": "краевой бюджет",
+        "other": "источник не указан",
+        "total": "всего",
+    }
+)
+MONEY: Final[Mapping[str, str]] = MappingProxyType(
+    {"reserved": "зарезервировано", "spent": "израсходовано", "released": "освобождено"}
 )
 MEASURES: Final[Mapping[str, str]] = MappingProxyType(
     {
