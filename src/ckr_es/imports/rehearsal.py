@@ -154,7 +154,12 @@ class Rehearsal:
         return self._vault[participant_id]
 
     def unrecorded(self) -> list[list[StoredRow]]:
-        """The streams, whole, whose money would be moved by rows before this one."""
+        """The streams, whole, whose money would be moved by rows before this one.
+
+        Where the rows go to the door, none may be counted on: it could refuse a row that frees what this one takes.
+        """
+        if self.cuts and self.moved:
+            raise Cut
         if wanted := self.moved - self._streams.keys():
             raise Missing(Wanted(streams=wanted))
         return [self._streams[id] for id in self.moved if self._streams[id][-1].id > UNRECORDED]
