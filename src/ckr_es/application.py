@@ -131,7 +131,9 @@ class Streams:
         return rows[-1].originator_version if rows else 0
 
     def state(self, kind: Kind[S], id: UUID) -> S | None:
-        return amend.fold(kind, self.history(id))
+        """None when nothing stands under that id, or something of another kind."""
+        history = self.history(id)
+        return amend.fold(kind, history) if history and kind.tells(history[0].event) else None
 
     def known(self, kind: Kind[S], id: UUID, what: str) -> S:
         """The state, or Unknown when nothing stands under that id."""

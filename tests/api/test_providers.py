@@ -213,6 +213,18 @@ def test_a_specialist_is_a_participant_whose_name_is_not_in_the_log(centre: Cent
     assert pointers(problem(stranger, 422, "not-found")) == {("/participant_id", "not-found")}
 
 
+def test_an_id_of_something_else_is_not_found_anywhere(operator: Client, auditor: Client, firm: str) -> None:
+    id = provider(operator, 180)
+    event = operator.done(f"/providers/{id}/blocking", reason="Ошибка", blocked_on="2021-03-01")["events"][0]
+    problem(operator.post("/cases", **application(id, "organic")), 422, "not-found")
+    for kind in ("participants", "cases"):
+        assert auditor.get(f"/{kind}/{id}").status_code == 404
+        wrong = {"event_id": event["event_id"], "reason": "x", "void": True}
+        problem(operator.post(f"/{kind}/{id}/corrections", **wrong), 404, "not-found")
+    assert auditor.get(f"/providers/{firm}").status_code == 404
+    problem(operator.post(f"/providers/{firm}/blocking", reason="x"), 404, "not-found")
+
+
 def test_what_is_wrong_is_named(operator: Client) -> None:
     body = {**OFFER, "inn": firm_inn(170), "name": "ООО «Эксперт»"}
     problem(operator.post("/providers", **{**body, "inn": "2466000010"}), 422, "inn-invalid")

@@ -5,24 +5,16 @@ never here: the provider then names the participant.
 """
 
 from datetime import date
-from typing import Annotated, assert_never
+from typing import assert_never
 from uuid import UUID
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ckr_es.aggregates.facts import Correction, Fact, Kind, Void
-from ckr_es.rules import Invalid, Problem, Refused, identifiers
+from ckr_es.rules import Invalid, Problem, Refused
 from ckr_es.rules.money import Kopecks
-from ckr_es.rules.validation import Rule
-from ckr_es.rules.values import Agreement, Private, ServiceCode, Text
-
-
-def _legal_inn(text: str) -> str:
-    return identifiers.inn_of("legal_entity", text)
-
-
-LegalInn = Annotated[str, Rule(_legal_inn)]
+from ckr_es.rules.values import Agreement, LegalInn, Private, ServiceCode, Text
 
 
 class Registered(Fact, frozen=True, kw_only=True, tag="provider.registered"):

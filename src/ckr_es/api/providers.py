@@ -19,13 +19,13 @@ from ckr_es.api.recording import record
 from ckr_es.application import Receipt, ServiceTracking
 from ckr_es.commands import correct, on_provider, register_provider
 from ckr_es.rules.money import Kopecks
-from ckr_es.rules.values import Agreement, Private, ServiceCode, Text
+from ckr_es.rules.values import Agreement, LegalInn, Private, ServiceCode, Text
 
 Tracking = NamedDependency[ServiceTracking]
 Reading = NamedDependency[Reader]
 Id = FromPath[UUID]
 Search = Annotated[str | None, QueryParameter(required=False, max_length=200)]
-LegalInn = Annotated[str | None, QueryParameter(required=False, pattern="^[0-9]{10}$")]
+OfInn = Annotated[str | None, QueryParameter(required=False, pattern="^[0-9]{10}$")]
 Service = Annotated[str | None, QueryParameter(required=False)]
 Whether = Annotated[bool | None, QueryParameter(required=False)]
 
@@ -34,14 +34,14 @@ class NewProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """An organisation by `inn` and `name`, or a specialist by `participant_id`; entered today unless a day is given."""
 
     services: tuple[ServiceCode, ...]
-    inn: provider.LegalInn | None = None
+    inn: LegalInn | None = None
     name: Private | None = None
     participant_id: UUID | None = None
     registered_on: date | None = None
     prices_kopecks: dict[str, Kopecks] = {}
     selection_basis: Text | None = None
     contract: Agreement | None = None
-    group: tuple[provider.LegalInn, ...] = ()
+    group: tuple[LegalInn, ...] = ()
     group_participants: tuple[UUID, ...] = ()
     of_centre: bool = False
     late_reason: Text | None = None
@@ -55,7 +55,7 @@ class NewServices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     prices_kopecks: dict[str, Kopecks] = {}
     selection_basis: Text | None = None
     contract: Agreement | None = None
-    group: tuple[provider.LegalInn, ...] | None = None
+    group: tuple[LegalInn, ...] | None = None
     group_participants: tuple[UUID, ...] | None = None
     of_centre: bool | None = None
     late_reason: Text | None = None
@@ -159,7 +159,7 @@ class ProviderController(Controller):
         limit: Limit = 100,
         cursor: Cursor = None,
         q: Search = None,
-        inn: LegalInn = None,
+        inn: OfInn = None,
         service: Service = None,
         blocked: Whether = None,
     ) -> dict[str, Any]:

@@ -343,7 +343,7 @@ class Reader:
 def _as_of(kind: Kind[Any], history: Sequence[Entry], day: date) -> Any:
     """The state on that day: what stands and had happened by then; None before the stream began."""
     entries = amend.understood(history)
-    if not entries or entries[0].event.effective_on > day:
+    if not entries or not kind.tells(entries[0].event) or entries[0].event.effective_on > day:
         return None
     state: Any = None
     for event_id, event in entries:

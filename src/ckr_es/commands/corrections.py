@@ -31,7 +31,7 @@ def correct(
 
     def decide(streams: Streams) -> Sequence[Fact]:
         history = streams.history(id)
-        if not history:
+        if not history or not kind.tells(history[0].event):
             raise Unknown("not-found", "Не найдено")
         before = streams.state(kind, id)
         correctable(request, before)

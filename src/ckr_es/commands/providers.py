@@ -49,7 +49,7 @@ def register_provider(tracking: ServiceTracking, request: Request, event: provid
 
 def on_provider(tracking: ServiceTracking, request: Request, id: UUID, event: provider.Happening) -> Answer:
     def decide(streams: Streams) -> Sequence[Fact]:
-        if (state := _provider(streams, id)) is None:
+        if (state := streams.state(provider.KIND, id)) is None:
             raise Unknown("not-found", "Исполнитель не найден")
         return provider.decide(state, event)
 
@@ -140,16 +140,5 @@ def _givers(
     for component in components:
         if (id := component.provider_id) is None:
             continue
-        giver = _provider(more if id in ids else streams, id)
-        if giver is None:
-            detail = "Исполнитель не найден"
-            raise Invalid("not-found", detail, [Problem("/provider_id", "not-found", detail, str(id))])
-        yield component, giver
-
-
-def _provider(streams: Streams, id: UUID) -> Provider | None:
-    """None also for a stream of something else: any id may be sent."""
-    history = streams.history(id)
-    if not history or not isinstance(history[0].event, provider.Registered):
-        return None
-    return streams.state(provider.KIND, id)
+        known = more if id in ids else streams
+        yield component, named(known, provider.KIND, id, "/provider_id", "Исполнитель")
