@@ -1,7 +1,9 @@
 """The demonstration year: figures near the plan, a story worth examining, played once into an empty log."""
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from msgspec import Struct
+from psycopg.rows import dict_row
 
 from ckr_es import demo
 from ckr_es.demo.firms import CLUSTERS
@@ -272,3 +275,114 @@ def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) ->
     assert "просрочено" in ckr(played.home, "follow-ups", "--as-of", "2021-12-31").stdout
     assert "Оценка" in ckr(played.home, "follow-ups", "--effect").stdout
     assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2
+
+
+def test_group_services_of_the_year_are_listed_with_their_people(played: Played) -> None:
+    said = json.loads(ckr(played.home, "group-service", "list", "--as-of", "2021-12-31", "--json").stdout)
+    assert len(said["items"]) == 4
+    assert all(1 < one["participants"] == one["served"] for one in said["items"])
+    one = json.loads(ckr(played.home, "group-service", "show", said["items"][0]["id"], "--json").stdout)
+    assert one["attendees"] > one["served"]
+
+
+def test_a_firm_is_found_and_its_history_printed(played: Played, tmp_path: Path) -> None:
+    firm = next(iter(demo_firms(played)))
+    slip = firm["name"].replace("ООО ", "").replace("«", "").replace("»", "").replace("о", "o")  # Latin o
+    said = json.loads(ckr(played.home, "search", slip, "--as-of", "2021-12-31", "--json").stdout)
+    assert said["items"][0]["id"] == str(firm["id"])
+    by_inn = ckr(played.home, "search", firm["inn"], "--kind", "participant")
+    assert (firm["name"] in by_inn.stdout, "номер" in by_inn.stdout) == (True, True)
+    assert ckr(played.home, "search", "  ").returncode == 2
+    for audience, by in (("firm", str(firm["id"])), ("audit", firm["inn"])):
+        out = tmp_path / f"{audience}.json"
+        written = ckr(
+            played.home, "report", "firm", by, "--for", audience, "--as-of", "2021-12-31", "--format", "json",
+            "--out", str(out),
+        )  # fmt: skip
+        assert written.returncode == 0, written.stderr
+        assert "выписка" in written.stdout
+        extract = json.loads(out.read_bytes())
+        assert (extract["audience"], extract["subject"]["inn"]) == (audience, firm["inn"])
+        assert extract["history"]
+
+
+def test_a_sample_for_an_audit_can_be_drawn_again(played: Played, tmp_path: Path) -> None:
+    sides = ("--as-of", "2021-12-31", "--known-position", str(played.position), "--format", "json", "--json")
+
+    def drawn(seed: str, folder: str) -> dict[str, Any]:
+        out = ("--count", "3", "--seed", seed, "--out", str(tmp_path / folder))
+        done = ckr(played.home, "report", "sample", *out, *sides)
+        assert done.returncode == 0, done.stderr
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+    first, again, other = drawn("проверка-2022", "a"), drawn("проверка-2022", "b"), drawn("иначе", "c")
+    assert [one["digest"] for one in first["items"]] == [one["digest"] for one in again["items"]]
+    assert {one["id"] for one in first["items"]} != {one["id"] for one in other["items"]}
+    (served,) = (row["actual"] for row in played.said["rows"] if row["kpi"] == "supported_smes")
+    assert (first["population"], len(list((tmp_path / "a").iterdir()))) == (served, 3)
+    ranked = sorted(
+        (hashlib.sha256(f"проверка-2022:{id}".encode()).digest(), str(id))
+        for (id,) in played.conn.execute(
+            "select participant_id from kpi.line where kpi like 'service\\_%%' and day between '2021-01-01' and"
+            " '2021-12-31' and position <= %s group by participant_id having sum(n) > 0", (played.position,)
+        )
+    )  # fmt: skip
+    assert [one["id"] for one in first["items"]] == [id for _, id in ranked[:3]]
+
+
+def demo_firms(played: Played) -> list[dict[str, Any]]:
+    with played.conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            "select id, inn, name from directory.participant where known_to is null and name is not null order by id"
+        ).fetchall()
+
+
+def test_the_register_of_support_was_told_month_by_month(played: Played) -> None:
+    said = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-02", "--json").stdout)
+    assert set(said["totals"]) == {"to_report", "accepted", "corrected", "annulled", "overdue"}
+    assert (said["totals"]["overdue"], said["totals"]["annulled"]) == (0, 2)
+    after = json.loads(ckr(played.home, "support", "list", "--as-of", "2022-01-31", "--json").stdout)[
+        "totals"
+    ]
+    assert after["in_file"] == said["totals"]["to_report"]
+    assert sum(item["late"] for item in said["items"]) == 3
+    assert "сообщить" in ckr(played.home, "support", "list", "--as-of", "2022-01-02").stdout
+    codes = json.loads(ckr(played.home, "support", "codes", "--json").stdout)
+    assert codes["sender"]["name"] == "АНО «ККЦРБ МКК»"
+    assert "Консультационная" in ckr(played.home, "support", "codes").stdout
+
+
+def test_a_file_for_the_register_is_written_for_its_owner_alone_and_answered(played: Played) -> None:
+    """Last of all: it records."""
+    folder = Path(played.home).parent
+    (file_id,) = column(
+        played.conn,
+        "select body->>'file_id' from ckr.event where type = 'support-file.made' order by position desc limit 1",
+    )
+    out = folder / "register.xml"
+    written = ckr(played.home, "support", "file", "--again", file_id, "--out", str(out), "--json")
+    assert written.returncode == 0, written.stderr
+    assert out.stat().st_mode & 0o777 == 0o600
+    sent = out.read_text()
+    assert sent.count("<Документ ") == json.loads(written.stdout)["documents"] > 10
+    assert ckr(played.home, "support", "file", "--again", file_id, "--out", str(out)).returncode == 2
+    nothing = ckr(played.home, "support", "file")
+    assert (nothing.returncode, nothing.stderr) == (1, "ckr: Сообщать в реестр нечего\n")
+    refused = ckr(played.home, "support", "answer", file_id, str(out))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "РезОбр" in refused.stderr
+    codes = ckr(played.home, "support", "codes", "--json").stdout
+    (folder / "codes.json").write_text(codes.replace('"report_day": 5', '"report_day": 7'))
+    changed = ckr(played.home, "support", "codes", "--set", str(folder / "codes.json"))
+    assert "До 7 числа" in changed.stdout, changed.stderr
+    first, second = re.findall(r'ИдДок="([^"]+)"', sent)[:2]
+    answer = folder / "answer.xml"
+    answer.write_text(
+        f'<Файл><РезОбр ИдДок="{first}" КодРезОбр="02"/><РезОбр ИдДок="{second}" КодРезОбр="01"/></Файл>'
+    )
+    told = json.loads(ckr(played.home, "support", "answer", file_id, str(answer), "--json").stdout)
+    assert (told["accepted"], told["rejected"], told["news"]) == (1, 1, True)
+    again = folder / "again.xml"
+    made = json.loads(ckr(played.home, "support", "file", "--out", str(again), "--json").stdout)
+    assert (made["documents"], again.stat().st_mode & 0o777) == (1, 0o600)

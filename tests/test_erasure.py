@@ -39,6 +39,7 @@ from registry.dadata_server import party, suggestions
 from registry.generator import Received, Sme, write_sme, write_support
 from test_privacy import served
 
+from ckr_es.audit.checkpoints import PublicKey
 from ckr_es.audit.replay import replay_decisions
 from ckr_es.projections import rebuild
 from ckr_es.store.database import Database
@@ -64,6 +65,7 @@ class World(NamedTuple):
     who: str
     case: str
     hashes: tuple[str, ...]
+    file: str
     signed: httpx.Response
     before: dict[str, bytes]
     knew: set[str]
@@ -166,6 +168,7 @@ def planted(centre: Centre, database: Database, home: Path) -> World:
     file_all(operator, who)
     case = plain_case(operator, who, "berries")
     accept(operator, case)
+    told_of = reported(centre)
     change: Body = {"changed_on": "2021-05-01", "name": RENAMED}
     operator.done(f"/participants/{who}/identity", **change)
     hashes.append(hashed(f"/participants/{who}/identity", change))
@@ -217,7 +220,27 @@ def planted(centre: Centre, database: Database, home: Path) -> World:
     before = counted(centre, centre.head())
     knew = set(knowing(database))
     signed = centre.auditor.get("/ledger/checkpoint", min_position=centre.head())
-    return World(centre, database, home, str(who), case, tuple(hashes), signed, before, knew)
+    return World(centre, database, home, str(who), case, tuple(hashes), told_of, signed, before, knew)
+
+
+def reported(centre: Centre) -> str:
+    """The id of a file by which the person went to the register of support; the answer names them too."""
+    codes = centre.manager.read("/support-register/codes")["codes"]
+    sender = {"inn": firm_inn(900), "name": "Центр"}
+    assert centre.manager.put("/support-register/codes", codes={**codes, "sender": sender}).status_code == 201
+    file = centre.operator.done("/support-register/files", accepted_to="2021-04-02")["id"]
+    path = f"/support-register/files/{file}"
+    sent = centre.auditor.get(f"{path}/file.xml").text
+    assert {"Голубикин", INN, OGRNIP} <= known_in(sent)
+    (document,) = centre.auditor.read(path)["documents"]
+    said = f'<РезОбр ИдДок="{document["document_id"]}" КодРезОбр="01" НаимПолуч="{NAME} {INN}"/>'
+    headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/xml"}
+    for content, status in ((f"<Файл>{said}</Файл>", 200), (f"<Файл>{said}", 422), (sent, 422)):
+        told = centre.operator.http.post(f"/api/v1{path}/answer", content=content.encode(), headers=headers)
+        assert told.status_code == status, told.text
+        assert not known_in(told.text)
+        headers = {**headers, "Idempotency-Key": uuid4().hex}
+    return str(file)
 
 
 def search(client: Client, q: str) -> list[Any]:
@@ -245,6 +268,11 @@ def erased(world: World) -> Body:
     differs = problem(centre.manager.post(path, **{**ACT, "act_number": "8-ПД"}), 409, "erasure-differs")
     assert [error["pointer"] for error in differs["errors"]] == ["/act_number"]
     assert search(centre.operator, "брусник")
+    for q in ("брусникина", INN, OGRNIP):
+        found = centre.operator.post("/search", key=None, q=q).json()["items"]
+        assert [hit["id"] for hit in found] == [world.who], q
+    paper = printed(centre.auditor.get(f"/participants/{world.who}/extract.pdf"))
+    assert {INN, OGRNIP, "Брусникин"} <= known_in(paper)
     done = centre.manager.post(path, key="confirm", **ACT)
     assert done.status_code == 200, done.text
     again = centre.manager.post(path, key="confirm", **ACT)
@@ -293,13 +321,21 @@ def test_no_answer_export_or_report_names_the_person(world: World, erased: Body)
         *(f"/imports/{id}/{part}" for id in imports for part in ("rows", "errors", "errors?format=xlsx")),
         "/registry/sme-snapshots", "/registry/support-snapshots", *REPORTS, "/erasures", "/access-log",
         f"/participants/{who}/erasure", f"/participants/{who}/erasure/act", f"/participants/{who}/erasure/log-extract",
-        f"/participants/{who}/erasure/act?format=json",
+        f"/participants/{who}/erasure/act?format=json", "/support-register", "/support-register/files",
+        f"/support-register/files/{world.file}",
+        *(f"/participants/{who}/extract.{form}" for form in ("pdf", "json?for=audit", "xlsx?for=audit")),
     ):  # fmt: skip
         assert not known_in(printed(centre.auditor.http.get(f"/api/v1{path}"))), path
+    problem(centre.auditor.get(f"/support-register/files/{world.file}/file.xml"), 409, "identity-erased")
     for q in ("брусник", "голубик", "удалено"):
         assert search(centre.operator, q) == []
-    for inn in (INN,):
-        assert centre.operator.post("/participants/search", key=None, inn=inn).json()["items"] == []
+    assert centre.operator.post("/participants/search", key=None, inn=INN).json()["items"] == []
+    for q in ("Брусникина Устинья", "бурсникина", "устинья", "голубикина", INN, INN[:8], OGRNIP, MAIL, PHONE):
+        told = centre.operator.post("/search", key=None, q=q)
+        assert told.status_code == 200
+        assert who not in {hit["id"] for hit in told.json()["items"]}, q
+    (hit,) = centre.operator.post("/search", key=None, q="А-1", kind="case").json()["items"]
+    assert hit["title"].endswith(": удалено")
 
 
 def test_what_was_counted_and_submitted_is_the_same(world: World, erased: Body) -> None:
@@ -312,6 +348,10 @@ def test_the_log_still_proves_itself_and_its_decisions(world: World, erased: Bod
     # Against what the notary signed before the erasure, and against what it has signed since.
     after = world.centre.auditor.get("/ledger/checkpoint", min_position=erased["position"])
     assert (world.signed.status_code, after.status_code) == (200, 200)
+    auditor = world.centre.auditor
+    extract = auditor.read(f"/participants/{world.who}/extract.json", for_="audit")
+    covers = PublicKey.read(auditor.get("/ledger/key").text).opened(extract["checkpoint"]["note"])
+    assert covers.size == extract["checkpoint"]["size"] >= extract["known_position"]
     command = [sys.executable, "-m", "ckr_es.cli", "audit", "verify", "--json"]
     for n, checkpoint in enumerate((world.signed, after)):
         path = world.home.parent / f"checkpoint-{n}"

@@ -64,6 +64,9 @@ EFFECTIVE_ON = {
     "provider.unblocked": "2021-06-04",
     "provider.voided": "2021-06-05",
     "provider.corrected": "2021-06-06",
+    "group-service.held": "2021-03-21",
+    "group-service.voided": "2021-03-22",
+    "group-service.corrected": "2021-03-23",
     "plan.set": "2021-04-01",
     "plan.funding-set": "2021-04-02",
     "plan.voided": "2021-04-03",
@@ -73,6 +76,11 @@ EFFECTIVE_ON = {
     "roadmap.measure-reported": "2021-05-01",
     "roadmap.voided": "2021-05-02",
     "roadmap.corrected": "2021-05-03",
+    "support-codes.set": "2021-04-01",
+    "support-file.made": "2021-04-05",
+    "support-file.answered": "2021-04-09",
+    "support-file.voided": "2021-04-10",
+    "support-file.corrected": "2021-04-12",
 }
 
 
@@ -117,10 +125,13 @@ def test_every_event_of_the_aggregates_is_in_the_union() -> None:
             "cluster",
             "participant",
             "service_case",
+            "group_service",
             "provider",
             "plan",
             "reporting_period",
             "roadmap",
+            "support_codes",
+            "support_file",
         )
     )
     written = {

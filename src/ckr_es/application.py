@@ -142,7 +142,8 @@ class Streams:
         return state
 
 
-Decide = Callable[[Streams], Sequence[Fact]]
+News = Mapping[UUID, Sequence[Fact]]  # by stream, in the order recorded: all of it or nothing
+Decide = Callable[[Streams], Sequence[Fact] | News]
 Append = Callable[[Command, float], Outcome]
 
 
@@ -177,6 +178,7 @@ class ServiceTracking(Application[UUID]):
     ) -> Answer:
         """Append what `decide` returns to stream `id`, once for each key, and answer with the receipt.
 
+        Where it returns facts by stream, they go to several at once; the receipt tells of `id` and lists them all.
         `reads` are streams the decision also rests on: they must not change meanwhile. `whole_participant` loads
         every stream of that participant and holds all of them still; `still` holds the whole log still. `days` are
         effective days known beforehand (their periods are loaded in the same round trip). `through` is another way
@@ -185,7 +187,7 @@ class ServiceTracking(Application[UUID]):
         Raises Refused and its kinds, StaleVersion, KeyReused, Replayed, and the writer's Overloaded and
         OutcomeUnknown.
         """
-        ids = {id, *reads, *_period_ids(days)}
+        ids = {id, *reads, *period_ids(days)}
         give_up = monotonic() + PATIENCE
         while True:
             loaded = self.recorder.load(request.key, list(ids), whole_participant)
@@ -196,24 +198,24 @@ class ServiceTracking(Application[UUID]):
                 raise StaleVersion(streams.version(id))
             rests_on = streams.rests_on
             refusal: Refused | None = None
-            facts: Sequence[Event] = ()
+            news: dict[UUID, Sequence[Event]] = {}
             try:
-                facts = cast("Sequence[Event]", decide(streams))
-                needed = _period_ids(_days(facts, streams.history(id))) - ids
+                news = _by_stream(id, decide(streams))
+                needed = period_ids(_days(news, streams)) - ids
                 if needed:
                     ids |= needed
                     more = self.recorder.load(request.key, list(needed))
                     streams = self._streams({**loaded.streams, **more.streams}, loaded.head)
-                self._in_time(request, facts, streams, id)
+                self._in_time(request, news, streams)
             except (Invalid, Forbidden, Unknown):
                 raise
             except Refused as refused:
-                refusal = refused
+                refusal, news = refused, {}
             guard = _guard(loaded.head, still, whole_participant, rests_on)
             command = self._command(
-                request, id, subject, facts, streams, ids, refusal, guard, identity, participant_id
+                request, id, subject, news, streams, ids, refusal, guard, identity, participant_id
             )
-            if facts and refusal is None:
+            if news:
                 self._nameless(command)
             outcome = (through or self.recorder.append)(command, PATIENCE)
             match outcome.kind:
@@ -231,7 +233,7 @@ class ServiceTracking(Application[UUID]):
                     return self._replay(request, answer)
                 case "recorded" if refusal is not None:
                     raise refusal
-                case "recorded" if facts:
+                case "recorded" if news:
                     return Answer(status=command.status, receipt=_receipt(command, outcome))
                 case _:
                     assert command.answer is not None
@@ -273,7 +275,7 @@ class ServiceTracking(Application[UUID]):
         request: Request,
         id: UUID,
         subject: str,
-        facts: Sequence[Event],
+        news: Mapping[UUID, Sequence[Event]],
         streams: Streams,
         ids: set[UUID],
         refusal: Refused | None,
@@ -282,26 +284,28 @@ class ServiceTracking(Application[UUID]):
         participant_id: UUID | None,
     ) -> Command:
         version = streams.version(id)
-        if refusal is not None:
-            facts = ()
-        event_ids = [fresh_id() for _ in facts]
-        proposed = [
-            Proposed(
-                originator_id=id,
-                originator_version=version + n,
-                event_id=event_id,
-                event=fact,
-                participant_id=participant_id or _participant(streams, id, facts),
-                causation_id=None if n == 1 else event_ids[0],
-            )
-            for n, (event_id, fact) in enumerate(zip(event_ids, facts, strict=True), start=1)
-        ]
+        event_ids: list[UUID] = []
+        proposed: list[Proposed] = []
+        for stream, facts in news.items():
+            about = participant_id or _participant(streams, stream, facts)
+            for n, fact in enumerate(facts, start=streams.version(stream) + 1):
+                event_ids.append(fresh_id())
+                proposed.append(
+                    Proposed(
+                        originator_id=stream,
+                        originator_version=n,
+                        event_id=event_ids[-1],
+                        event=fact,
+                        participant_id=about,
+                        causation_id=event_ids[0] if len(event_ids) > 1 else None,
+                    )
+                )
         answer: bytes | None = None
         status = 201 if version == 0 else 200
         if refusal is not None:
             status = 409
             answer = msgspec.json.encode(_Refusal(refusal.code, refusal.detail, refusal.problems))
-        elif not facts:
+        elif not news:
             status = 200
             last = streams.recorded[id][-1]
             answer = msgspec.json.encode(
@@ -315,34 +319,36 @@ class ServiceTracking(Application[UUID]):
             correlation_id=request.correlation_id or next(iter(event_ids), request.new_id),
             status=status,
             subject=subject,
-            version=version + len(facts),
+            version=version + len(news.get(id, ())),
             expected=tuple((stream, streams.version(stream)) for stream in sorted(ids)),
             rows=tuple(self.mapper.to_stored_event(p) for p in proposed),
             answer=None if answer is None else answer.decode(),
             guard=guard,
-            identity=identity if facts else None,
+            identity=identity if news else None,
         )
 
     def _nameless(self, command: Command) -> None:
         """What the log keeps for ever must not hold what an erasure would have to take out of it."""
         own = command.key.partition(":")[2]
-        identity = command.identity.inn if isinstance(command.identity, Identity) else None
-        for what, text in (
+        texts = [
             ("Idempotency-Key", own),
             *(("тексте команды", row.state.decode()) for row in command.rows),
-        ):
+        ]
+        perhaps = {inn for _, text in texts for inn in personal.perhaps_inns(text)}
+        persons = set(self.recorder.participants_by_inn(perhaps)) if perhaps else set()
+        if isinstance(command.identity, Identity):
+            persons.add(command.identity.inn or "")
+        for what, text in texts:
             found = personal.held(text)
-            inns = personal.perhaps_inns(text)
-            if found is None and any(
-                inn == identity or self.recorder.participant_by_inn(inn) for inn in inns
-            ):
+            if found is None and not persons.isdisjoint(personal.perhaps_inns(text)):
                 found = "ИНН"
             if found is not None:
                 detail = f"Журнал хранится вечно: в {what} не должно быть личных данных ({found})"
                 raise Invalid("personal-data", detail, [Problem("", "personal-data", detail)])
 
-    def _in_time(self, request: Request, facts: Sequence[Event], streams: Streams, id: UUID) -> None:
+    def _in_time(self, request: Request, news: Mapping[UUID, Sequence[Event]], streams: Streams) -> None:
         """No day in the future; a day in a closed period only with a reason (architecture, section 7)."""
+        facts = [fact for some in news.values() for fact in some]
         for fact in facts:
             effective_on = fact.effective_on
             if effective_on > request.today:
@@ -352,13 +358,7 @@ class ServiceTracking(Application[UUID]):
                 )
         if all(fact.late_reason for fact in facts):
             return
-        for day in _days(facts, streams.history(id)):
-            for label in periods_of(day):
-                state = reporting_period.fold(streams.history(stream_id("period", label)))
-                if state is not None and not state.open:
-                    raise Refused(
-                        "period-closed", f"Период {label} закрыт: нужна причина позднего ввода (late_reason)"
-                    )
+        refuse_closed(streams, _days(news, streams))
 
     def _replay(self, request: Request, stored: StoredAnswer) -> Answer:
         if stored.request_hash != request.request_hash:
@@ -418,19 +418,37 @@ def _participant(streams: Streams, id: UUID, facts: Sequence[Event]) -> UUID | N
     return first.participant_id if isinstance(first, Opened) else None
 
 
-def _days(facts: Iterable[Event], history: Sequence[Entry]) -> set[date]:
+def _by_stream(id: UUID, decided: Sequence[Fact] | News) -> dict[UUID, Sequence[Event]]:
+    news = decided if isinstance(decided, Mapping) else {id: decided}
+    return {stream: cast("Sequence[Event]", facts) for stream, facts in news.items() if facts}
+
+
+def _days(news: Mapping[UUID, Sequence[Event]], streams: Streams) -> set[date]:
     """Every day the facts touch: their own, and for a correction the day it moves away from."""
     days: set[date] = set()
-    for fact in facts:
-        if isinstance(fact, reporting_period.Closed | reporting_period.Reopened):
-            continue
-        days.add(fact.effective_on)
-        if isinstance(fact, Void | Correction):
-            target = fact.voids if isinstance(fact, Void) else fact.corrects
-            if (before := amend.day(history, target)) is not None:
-                days.add(before)
+    for stream, facts in news.items():
+        for fact in facts:
+            if isinstance(fact, reporting_period.Closed | reporting_period.Reopened):
+                continue
+            days.add(fact.effective_on)
+            if isinstance(fact, Void | Correction):
+                target = fact.voids if isinstance(fact, Void) else fact.corrects
+                if (before := amend.day(streams.history(stream), target)) is not None:
+                    days.add(before)
     return days
 
 
-def _period_ids(days: Iterable[date]) -> set[UUID]:
+def refuse_closed(streams: Streams, days: Iterable[date]) -> None:
+    """Refused("period-closed") when one of the days lies in a period that is closed."""
+    for day in days:
+        for label in periods_of(day):
+            state = reporting_period.fold(streams.history(stream_id("period", label)))
+            if state is not None and not state.open:
+                raise Refused(
+                    "period-closed", f"Период {label} закрыт: нужна причина позднего ввода (late_reason)"
+                )
+
+
+def period_ids(days: Iterable[date]) -> set[UUID]:
+    """The streams of the periods that the days lie in."""
     return {stream_id("period", label) for day in days for label in periods_of(day)}

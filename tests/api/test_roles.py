@@ -141,7 +141,7 @@ def test_what_roles_may_is_as_the_contract_says(app: Litestar) -> None:
     reads = {place for place in places if place[0] == "GET"}
     of_managers = {place for place in commands if place[1].startswith(("/api/v1/periods", "/api/v1/plans"))}
     erasure = {("POST", "/api/v1/participants/{id:uuid}/erasure")}
-    of_managers |= erasure
+    of_managers |= erasure | {("PUT", "/api/v1/support-register/codes")}
     assert may["manager"] >= commands
     assert may["operator"] & commands == commands - of_managers
     assert may["auditor"] >= reads

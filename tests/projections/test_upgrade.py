@@ -18,10 +18,10 @@ from ckr_es.projections.projection import reached
 from ckr_es.projections.rebuild import rebuild
 from ckr_es.store.recorder import Recorder
 
-# What version 2 of the directory added.
+# What versions 2 and 3 of the directory added.
 BACK_TO_1 = """
     drop table directory.registry_answer;
-    alter table directory.service_case drop column rests_on, drop column accepted_components;
+    alter table directory.service_case drop column rests_on, drop column accepted_components, drop column act_numbers;
     update ckr.projection set version = 1 where name = 'directory';
 """
 COLUMNS_OF_1 = [

@@ -115,3 +115,12 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_repeated(token: str) -
     with pytest.raises(SettingsError, match="CKR_DADATA_TOKEN") as refused:
         Settings.from_environment({"CKR_DADATA_TOKEN": token})
     assert token not in str(refused.value)
+
+
+def test_who_answers_for_files_to_the_fns_is_two_or_three_names_and_not_shown() -> None:
+    given = Settings.from_environment({"CKR_FNS_CONTACT": "Белых  Егор Юрьевич"})
+    assert given.fns_contact == ("Белых", "Егор", "Юрьевич")
+    assert "Белых" not in repr(given)
+    assert Settings.from_environment({}).fns_contact == ()
+    with pytest.raises(SettingsError, match="CKR_FNS_CONTACT"):
+        Settings.from_environment({"CKR_FNS_CONTACT": "Белых"})

@@ -2,12 +2,15 @@
 
 from ckr_es.aggregates import (
     cluster,
+    group_service,
     participant,
     plan,
     provider,
     reporting_period,
     roadmap,
     service_case,
+    support_codes,
+    support_file,
 )
 
 Event = (
@@ -15,7 +18,10 @@ Event = (
     | participant.Event
     | service_case.Event
     | provider.Event
+    | group_service.Event
     | plan.Event
     | reporting_period.Event
     | roadmap.Event
+    | support_codes.Event
+    | support_file.Event
 )

@@ -51,6 +51,18 @@ def fold(kind: Kind[S], history: History) -> S | None:
     return state
 
 
+def on_the_day(kind: Kind[S], history: History, day: date) -> S | None:
+    """The state on that day: what stands and had happened by then; None before the stream began, or of another kind."""
+    entries = understood(history)
+    if not entries or not kind.tells(entries[0].event) or entries[0].event.effective_on > day:
+        return None
+    state: S | None = None
+    for event_id, event in entries:
+        if event.effective_on <= day:
+            state = kind.evolve(state, event, event_id)
+    return state
+
+
 def amend(
     kind: Kind[S],
     history: History,
@@ -70,7 +82,7 @@ def amend(
     content = _said(history)[event_id].content
     if content is None:
         raise Refused("already-voided", f"Запись {event_id} уже отменена")
-    if isinstance(_fact(history, target), kind.derived):
+    if isinstance(fact(history, target), kind.derived):
         raise Refused("not-correctable", "Эта запись выводится из других: исправляйте их")
     event: Fact
     if replacement is None:
@@ -118,7 +130,7 @@ def _said(history: History) -> dict[UUID, Said]:
     return said
 
 
-def _fact(history: History, entry: Entry) -> Any:
+def fact(history: History, entry: Entry) -> Any:
     """The fact that a correction, or a correction of it, is about in the end."""
     events: dict[UUID, Any] = dict(history)
     event = entry.event

@@ -4,6 +4,7 @@ A plain case has one component. A complex case (комплексная услу�
 different services; the acceptance that makes every mandatory component accepted also completes it.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal, assert_never
 from uuid import UUID
@@ -13,19 +14,24 @@ from msgspec.structs import replace
 
 from ckr_es.aggregates.amend import understood
 from ckr_es.aggregates.facts import Correction, Fact, History, Kind, Void
-from ckr_es.rules import Refused, catalogue, eligibility, scoring
+from ckr_es.rules import Refused, eligibility, scoring
 from ckr_es.rules import decision as rules_of_decision
 from ckr_es.rules.earlier_support import Note
 from ckr_es.rules.money import Kopecks
 from ckr_es.rules.rule_sets import in_force
+from ckr_es.rules.support_codes import default_codes
 from ckr_es.rules.values import Code, Condition, Number, ServiceCode, Text
 
 COMPONENTS_OF_A_COMPLEX = 2
 Grade = Annotated[int, Meta(ge=1, le=5)]  # how the firm grades what it was given, 5 is best
+Attendees = Annotated[int, Meta(ge=1, le=10_000)]
 
 
 class Opened(Fact, frozen=True, kw_only=True, tag="service-case.opened"):
-    """An application for a service; `source` and `external_id` name it in the system that it came from."""
+    """An application for a service; `source` and `external_id` name it in the system that it came from.
+
+    One that came with a group service names that.
+    """
 
     participant_id: UUID
     cluster: Code
@@ -33,6 +39,7 @@ class Opened(Fact, frozen=True, kw_only=True, tag="service-case.opened"):
     applied_on: date
     source: Text | None = None
     external_id: Text | None = None
+    group_service_id: UUID | None = None
 
     @property
     def effective_on(self) -> date:
@@ -123,7 +130,10 @@ class AgreementSigned(Fact, frozen=True, kw_only=True, tag="service-case.agreeme
 
 
 class ServiceAccepted(Fact, frozen=True, kw_only=True, tag="service-case.service-accepted"):
-    """The act of a component; participant, cluster and service are repeated so that the event can be counted alone."""
+    """The act of a component; participant, cluster and service are repeated so that the event can be counted alone.
+
+    `attendees`: how many people of the participant came to a group service. Who they are is nowhere.
+    """
 
     component_no: int
     service: ServiceCode
@@ -135,6 +145,7 @@ class ServiceAccepted(Fact, frozen=True, kw_only=True, tag="service-case.service
     quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
     unit: Text
     grade: Grade | None = None
+    attendees: Attendees | None = None
 
     @property
     def effective_on(self) -> date:
@@ -268,8 +279,8 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         return (event,)
 
     def forms(self) -> tuple[str, ...]:
-        """The forms of support that the case asks for."""
-        return tuple(catalogue.form(component.service) for component in self.components)
+        """The forms of support that the case asks for; a table that people edit must not change old decisions."""
+        return tuple(default_codes().of(component.service).form for component in self.components)
 
     def decide_eligibility(
         self,
@@ -318,6 +329,7 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         unit: str,
         late_reason: str | None,
         grade: int | None = None,
+        attendees: int | None = None,
     ) -> tuple[Happening, ...]:
         """The act of one component, and the completion of the case when it was the last mandatory one."""
         component = self.component(component_no)
@@ -332,6 +344,7 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
             quantity=quantity,
             unit=unit,
             grade=grade,
+            attendees=attendees,
             late_reason=late_reason,
         )
         if replace(event, late_reason=None) in self.accepted:
@@ -505,6 +518,14 @@ def evolve(case: ServiceCase | None, event: Happening, _: UUID) -> ServiceCase:
             assert_never(event)
 
 
+def after(case: ServiceCase | None, events: Iterable[Any]) -> ServiceCase:
+    """The case once these are recorded too."""
+    for event in events:
+        case = evolve(case, event, _UNRECORDED)
+    assert case is not None
+    return case
+
+
 KIND = Kind(
     "service-case",
     evolve,
@@ -518,6 +539,7 @@ KIND = Kind(
             "component_no",
             "source",
             "external_id",
+            "group_service_id",
             "decision",
             "checks",
             "rule_set",

@@ -29,7 +29,7 @@ SEE: Final = frozenset({"auditor", "admin", "manager"})
 # Query parameters that say which things were read; what was searched for is no such thing.
 OBJECTS: Final = (
     "participant", "participant_id", "case", "stream", "cluster", "kpi", "type", "after", "version", "kind", "status",
-    "position", "size", "correlation_id",
+    "state", "overdue", "position", "size", "correlation_id",
 )  # fmt: skip
 
 

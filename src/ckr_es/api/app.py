@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
@@ -15,7 +15,19 @@ from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
+from litestar.template import TemplateConfig
+from litestar.types import (
+    ASGIApp,
+    ControllerRouterHandler,
+    ExceptionHandlersMap,
+    HTTPScope,
+    Message,
+    Receive,
+    ReceiveMessage,
+    Scope,
+    Send,
+)
+from msgspec import Struct, field
 
 from ckr_es import logs
 from ckr_es.api import problems
@@ -26,9 +38,11 @@ from ckr_es.api.cases import CaseController
 from ckr_es.api.clusters import ClusterController
 from ckr_es.api.erasure import ErasureController
 from ckr_es.api.events import EventController
+from ckr_es.api.extracts import ExtractController
 from ckr_es.api.figures import Figures
 from ckr_es.api.follow_ups import FollowUpController
 from ckr_es.api.funding import FundingController
+from ckr_es.api.group_services import GroupServiceController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.imports import PATH as IMPORTS
 from ckr_es.api.imports import ImportController
@@ -48,15 +62,18 @@ from ckr_es.api.roadmap import RoadmapController
 from ckr_es.api.rule_sets import KpiSetController, RuleSetController
 from ckr_es.api.schema import SchemaController
 from ckr_es.api.scoring import ScoringController
+from ckr_es.api.search import SearchController
 from ckr_es.api.spool import Spool
+from ckr_es.api.support import SupportController
 from ckr_es.application import ServiceTracking
 from ckr_es.audit.folder import Folder
 from ckr_es.projections.follower import Follower
 from ckr_es.registry.registries import Registries
-from ckr_es.store import keys
+from ckr_es.store import keys, staff
 from ckr_es.store.database import Database, Pool
 from ckr_es.store.keys import Key
 from ckr_es.store.settings import Settings
+from ckr_es.store.staff import Session
 from ckr_es.store.together import Together
 from ckr_es.store.writer import Overloaded
 
@@ -67,8 +84,18 @@ AT_ONCE = 256  # calls let in
 PATIENCE = 0.5  # seconds a call waits for its turn; with the writer's patience within the promised two
 
 
-def create_app(settings: Settings | None = None) -> Litestar:
-    """The API over one database; with no settings, those of the environment."""
+class Site(Struct, frozen=True, kw_only=True):
+    """What may stand beside the API in one application: routes, how they are written, how refusals look there."""
+
+    routes: Sequence[ControllerRouterHandler] = (root,)
+    dependencies: Mapping[str, Provide] = {}
+    templates: TemplateConfig[Any] | None = None
+    handlers: ExceptionHandlersMap = field(default_factory=lambda: problems.HANDLERS)
+
+
+def create_app(settings: Settings | None = None, site: Site | None = None) -> Litestar:
+    """The API over one database, and what stands beside it; with no settings, those of the environment."""
+    site = site or Site()
     logs.configure()  # each worker is a process of its own
     settings = settings or Settings.from_environment()
 
@@ -81,11 +108,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
             app.state.tracking = tracking
             app.state.pool = pool = tracking.recorder.pool
             app.state.known_keys = Together(partial(_keys, pool), most=AT_ONCE)
+            app.state.known_sessions = Together(partial(_sessions, pool), most=AT_ONCE)
             app.state.threads = asyncio.Semaphore(settings.pool_size)
             app.state.spool = Spool(settings.data_dir)
             app.state.notary = Folder(settings.notary_folder)
             app.state.loads = loads = Loads()
             app.state.registries = Registries(tracking, settings)
+            app.state.fns_contact = settings.fns_contact
             follower = Follower(database)
             follower.start()
             _spare_the_collector()
@@ -104,7 +133,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 route_handlers=[
                     ClusterController,
                     ParticipantController,
+                    ExtractController,
                     CaseController,
+                    SearchController,
+                    GroupServiceController,
                     ScoringController,
                     RuleSetController,
                     KpiSetController,
@@ -115,6 +147,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     ReportController,
                     RoadmapController,
                     FollowUpController,
+                    SupportController,
                     KpiController,
                     EventController,
                     LedgerController,
@@ -128,7 +161,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ),
             HealthController,
             ProjectionController,
-            root,
+            *site.routes,
             metrics,
             openapi,
             docs,
@@ -143,9 +176,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "pool": Provide(_pool, sync_to_thread=False),
             "asked": Provide(command_request),
             "when": Provide(travel, sync_to_thread=False),
+            **site.dependencies,
         },
         before_request=_admit,
-        exception_handlers=problems.HANDLERS,
+        exception_handlers=site.handlers,
+        template_config=site.templates,
         dto=Checked,
         return_dto=None,
         lifespan=[running],
@@ -183,6 +218,11 @@ async def _admit(request: Request[Any, Any, Any]) -> None:
 def _keys(pool: Pool, ids: Sequence[str]) -> Sequence[Key | None]:
     with pool.connection() as conn:
         return keys.find_each(conn, ids)
+
+
+def _sessions(pool: Pool, tokens: Sequence[bytes]) -> Sequence[Session | None]:
+    with pool.connection() as conn:
+        return staff.sessions(conn, tokens)
 
 
 def _tracking(request: Request[Any, Any, Any]) -> ServiceTracking:
@@ -226,12 +266,12 @@ def _query_names(app: Litestar) -> dict[str, frozenset[str]]:
 
 
 async def _no_store(message: Message, _: Scope) -> None:
+    """Unless the answer says itself how long it is good."""
     if message["type"] == "http.response.start":
-        message["headers"] = [
-            *message["headers"],
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+        given = list(message["headers"])
+        if not any(name == b"cache-control" for name, _ in given):
+            given.append((b"cache-control", b"no-store"))
+        message["headers"] = [*given, (b"x-content-type-options", b"nosniff")]
 
 
 class Gate:

@@ -83,6 +83,13 @@ async def command_request(
     """
     key = command_key(request, idempotency_key)
     body = msgspec.json.encode(_json(await request.body() or b"{}"), order="sorted")
+    return requested(request, key, body, if_match, correlation_id)
+
+
+def requested(
+    request: AnyRequest, key: str, body: bytes, if_match: str | None, correlation_id: str | None
+) -> CommandRequest:
+    """The command of this caller whose body says that."""
     said = b"\n".join((request.method.encode(), request.scope["path"].encode(), body))
     caller: Caller = request.state.caller
     return CommandRequest(

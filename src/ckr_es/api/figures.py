@@ -114,6 +114,22 @@ class Figures:
             points = kpi_reads.series(conn, kpi, start, end, step, moment.position, cluster)
         return plain_numbers({"meta": moment.meta(*counted), "kpi": kpi, "step": step, "points": points})
 
+    def courses(self, when: Travel, cluster: str | None) -> Response[Any]:
+        """Every row of the table by the ends of the year's months, up to the day."""
+        moment = self._moment(when)
+        with self._pool.connection() as conn:
+            tables = kpi_reads.by_months(conn, moment.as_of, moment.position, cluster)
+        kpi_set, policy, last = tables[-1][1].kpi_set, tables[-1][1].policy, tables[-1][1].rows
+        rows = [
+            {
+                "kpi": row["kpi"],
+                "plan": row["plan"],
+                "points": [{"as_of": on, "actual": table.rows[n]["actual"]} for on, table in tables],
+            }
+            for n, row in enumerate(last)
+        ]
+        return plain_numbers({"meta": moment.meta(kpi_set, policy), "rows": rows})
+
     def periods(self, when: Travel) -> dict[str, Any]:
         moment = moment_of(self._pool, self._tracking, when)
         with self._pool.connection() as conn:

@@ -114,6 +114,15 @@ def _demanded(notary: Folder, pool: Pool, position: int) -> str | None:
     return note
 
 
+def covering(notary: Folder, pool: Pool, position: int) -> tuple[int, str] | None:
+    """The first note that covers the position, asked for where a notary could make it; None when there is none."""
+    found = notary.covering(position)
+    if found is None and notary.status().state == "running":
+        _demanded(notary, pool, position)
+        found = notary.covering(position)
+    return found
+
+
 def _within(conn: Session, name: str, at: int, size: int) -> None:
     """The size is one that the log has or had, and the nodes for it are there."""
     upto = head(conn)

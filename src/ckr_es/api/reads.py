@@ -1,6 +1,7 @@
 """Questions the API answers of streams, lists and the log: at which day and position, and to whose eyes."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -9,8 +10,8 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from ckr_es.aggregates import amend, participant, service_case
-from ckr_es.aggregates.facts import Entry, Kind
+from ckr_es.aggregates import amend, participant, service_case, support_register
+from ckr_es.aggregates.facts import Kind
 from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
 from ckr_es.aggregates.service_case import ServiceCase
@@ -19,14 +20,17 @@ from ckr_es.api.explanation import explained, told
 from ckr_es.api.moments import Moment, decoded, encoded, moment_of, paged, plain_numbers
 from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
-from ckr_es.audit import follow_ups
+from ckr_es.audit import follow_ups, group_services
 from ckr_es.audit.trace import trace
 from ckr_es.commands import conflicts
+from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import funding_reads, timeline
+from ckr_es.projections import funding_reads, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
-from ckr_es.rules import Unknown
+from ckr_es.reports import history
+from ckr_es.reports.extract import Audience, Checkpoint, Extract
+from ckr_es.rules import Invalid, Problem, Unknown
 from ckr_es.rules.values import ERASED, Code
 from ckr_es.store import log
 from ckr_es.store.database import Pool
@@ -97,6 +101,26 @@ class Reader:
             ]
         return {"meta": moment.meta(), **page}
 
+    def extract(
+        self, id: UUID, when: Travel, audience: Audience, notary: Callable[[int], tuple[int, str] | None]
+    ) -> Extract:
+        """`notary` finds the signed note that covers a position; 404 as for the participant itself."""
+        self.entity(participant.KIND, id, str(id), when, None)
+        moment = self._moment(when, "directory", "ledger")
+        signed = notary(moment.position) if audience == "audit" else None
+        identity = history.identity_of(self._tracking.recorder.identity(id))
+        with self._pool.connection() as conn:
+            return history.extract(
+                conn,
+                id,
+                moment.as_of,
+                moment.position,
+                audience,
+                identity=identity,
+                cluster=self._cluster,
+                checkpoint=Checkpoint(size=signed[0], note=signed[1]) if signed else None,
+            )
+
     # one stream
 
     def entity(
@@ -105,7 +129,7 @@ class Reader:
         """The state of one stream as of the day, as known at the position; 404 before it began."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        state = _as_of(kind, streams.history(id), date.max if kind.noun == "plan" else moment.as_of)
+        state = amend.on_the_day(kind, streams.history(id), date.max if kind.noun == "plan" else moment.as_of)
         if state is None or not self._visible(state, cluster):
             raise Unknown("not-found", "Не найдено")
         body = {
@@ -122,7 +146,7 @@ class Reader:
         """The ten verdicts for the case as if it were decided on `as_of`; 404 before its application."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        state = _as_of(service_case.KIND, streams.history(id), moment.as_of)
+        state = amend.on_the_day(service_case.KIND, streams.history(id), moment.as_of)
         if state is None or not self._visible(state, None):
             raise Unknown("not-found", "Дело не найдено")
         who = state.opened.participant_id
@@ -184,6 +208,40 @@ class Reader:
             kind=kind,
             include_persons=persons or (q is None and inn is None),
         )
+
+    def search(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        q: str,
+        kind: search.Kind | None,
+        persons: bool,
+    ) -> dict[str, Any]:
+        """`persons`: natural persons are searched too."""
+        if not q.strip():
+            detail = "Напишите, что искать"
+            raise Invalid("required", detail, [Problem("/q", "required", detail)])
+        moment = self._moment(when, "directory")
+        after = decoded(cursor, search.Key) if cursor else None
+        with self._pool.connection() as conn:
+            found, following = search.search(
+                conn,
+                moment.as_of,
+                moment.position,
+                q,
+                kind=kind,
+                cluster=self._cluster,
+                include_persons=persons,
+                after=after,
+                limit=limit,
+            )
+        return {
+            "meta": moment.meta(),
+            "items": found,
+            "next_cursor": encoded(following) if following else None,
+        }
 
     def cases(
         self,
@@ -273,7 +331,7 @@ class Reader:
         """What the agreement of the case has to answer, or has answered."""
         moment = self._moment(when)
         streams = self._tracking.streams([id], moment.position)
-        case = _as_of(service_case.KIND, streams.history(id), moment.as_of)
+        case = amend.on_the_day(service_case.KIND, streams.history(id), moment.as_of)
         if case is None or not self._visible(case, None):
             raise Unknown("not-found", "Дело не найдено")
         givers = {component.provider_id for component in case.components if component.provider_id}
@@ -300,6 +358,77 @@ class Reader:
             year=year,
             source=source,
         )
+
+    def supports(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        state: support_register.State | None,
+        overdue: bool | None,
+        participant_id: UUID | None,
+        cluster: str | None,
+    ) -> dict[str, Any]:
+        """Services and the register of support by the day of their act; `totals` are of all that the filters leave."""
+        moment = self._moment(when)
+        after = decoded(cursor, tuple[date, UUID, int]) if cursor else None
+        own = self._own(cluster)
+        with self._pool.connection() as conn:
+            known = support.known(conn, moment.position, participant_id=participant_id)
+        found = [
+            one
+            for one in standing(known, moment.as_of)
+            if own in (None, one.cluster)
+            and state in (None, one.state)
+            and (overdue is None or one.overdue is overdue)
+        ]
+        keys = [(one.service.accepted_on, one.case_id, one.component_no) for one in found]
+        start = 0 if after is None else bisect_right(keys, after)
+        more = len(found) > start + limit
+        return {
+            "meta": moment.meta(),
+            "items": found[start : start + limit],
+            "next_cursor": encoded(keys[start + limit - 1]) if more else None,
+            "totals": support_register.totals(found),
+        }
+
+    def group_services(
+        self,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        cluster: str | None,
+        service: str | None,
+        participant_id: UUID | None,
+        since: date | None,
+        until: date | None,
+    ) -> dict[str, Any]:
+        moment = self._moment(when, "directory")
+        after = decoded(cursor, tuple[date, UUID]) if cursor else None
+        with self._pool.connection() as conn:
+            found = group_services.found(
+                conn,
+                moment.as_of,
+                moment.position,
+                cluster=self._own(cluster),
+                service=service,
+                participant_id=participant_id,
+                since=since,
+                until=until,
+                after=after,
+                limit=limit + 1,
+            )
+        return {"meta": moment.meta(), **paged(found, limit, lambda last: (last.held_on, last.id))}
+
+    def group_service(self, id: UUID, when: Travel) -> Response[Any]:
+        moment = self._moment(when)
+        found = group_services.shown(self._tracking, id, moment.as_of, moment.position)
+        if not self.sees(found.cluster):
+            raise Unknown("not-found", "Групповая услуга не найдена")
+        body = {"meta": moment.meta(), **msgspec.structs.asdict(found)}
+        return Response(body, headers={"ETag": f'"{found.version}"'})
 
     def _own(self, cluster: str | None) -> str | None:
         if cluster is not None and not self.sees(cluster):
@@ -338,18 +467,6 @@ class Reader:
 
     def _moment(self, when: Travel, *projections: str) -> Moment:
         return moment_of(self._pool, self._tracking, when, *projections)
-
-
-def _as_of(kind: Kind[Any], history: Sequence[Entry], day: date) -> Any:
-    """The state on that day: what stands and had happened by then; None before the stream began."""
-    entries = amend.understood(history)
-    if not entries or not kind.tells(entries[0].event) or entries[0].event.effective_on > day:
-        return None
-    state: Any = None
-    for event_id, event in entries:
-        if event.effective_on <= day:
-            state = kind.evolve(state, event, event_id)
-    return state
 
 
 def _stream(text: str | None) -> UUID | None:

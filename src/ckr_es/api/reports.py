@@ -29,9 +29,15 @@ _TURN: Final = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) // 2))
 _PATIENCE: Final = 10.0
 
 
-def read_as(form: Form) -> dict[str, Any]:
+def read_as(
+    form: Form, allowed: frozenset[str] = READ_FIGURES, *, whole_centre: bool = True
+) -> dict[str, Any]:
     """What a route declares that answers with a report in this form."""
-    return {"sync_to_thread": True, "media_type": forms.MEDIA[form], **roles(READ_FIGURES, whole_centre=True)}
+    return {
+        "sync_to_thread": True,
+        "media_type": forms.MEDIA[form],
+        **roles(allowed, whole_centre=whole_centre),
+    }
 
 
 class ReportController(Controller):

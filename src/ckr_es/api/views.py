@@ -94,6 +94,7 @@ def _case(c: ServiceCase) -> dict[str, Any]:
             **msgspec.structs.asdict(component),
             "accepted_on": accepted[no].accepted_on if (no := component.component_no) in accepted else None,
             "act_number": accepted[no].act_number if no in accepted else None,
+            "attendees": accepted[no].attendees if no in accepted else None,
         }
         for component in c.components
     ]
@@ -106,6 +107,7 @@ def _case(c: ServiceCase) -> dict[str, Any]:
         "applied_on": c.opened.applied_on,
         "source": c.opened.source,
         "external_id": c.opened.external_id,
+        "group_service_id": c.opened.group_service_id,
         "status": _status(c),
         "scoring": c.scored,
         "decision": c.decided,

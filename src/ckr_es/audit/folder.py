@@ -8,6 +8,7 @@ the notary that is running.
 
 import fcntl
 import os
+from bisect import bisect_left
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +74,12 @@ class Folder:
         """When the last was signed; None for none."""
         size = self.size()
         return datetime.fromtimestamp(self.note(size).stat().st_mtime, UTC) if size else None
+
+    def covering(self, position: int) -> tuple[int, str] | None:
+        """The first note, with its size, that covers this position: once there is one, it stays the same."""
+        sizes = self.sizes()
+        first = bisect_left(sizes, position)
+        return (sizes[first], self.note(sizes[first]).read_text("utf-8")) if first < len(sizes) else None
 
     def note(self, size: int) -> Path:
         return self.notes / f"{size:012}"

@@ -8,18 +8,23 @@ import rich_click as click
 
 from ckr_es.cli import (
     audit,
+    extracts,
     figures,
     follow_ups,
     funding,
+    group_services,
     imports,
     ledger,
     providers,
     registry,
     report,
     roadmap,
+    search,
     serving,
     stale,
+    support,
     upkeep,
+    users,
 )
 from ckr_es.cli.terminal import help_option
 
@@ -51,12 +56,16 @@ for command in (
     upkeep.migrate,
     upkeep.doctor,
     upkeep.key,
+    users.user,
     figures.kpi,
     report.report,
     roadmap.roadmap,
     follow_ups.follow_ups,
     providers.provider,
     funding.funding,
+    support.support,
+    search.search,
+    group_services.group_service,
     registry.registry,
     imports.imports,
     audit.audit,
@@ -67,6 +76,8 @@ for command in (
 ):
     ckr.add_command(command)
 registry.registry.add_command(stale.stale)
+report.report.add_command(extracts.firm)
+report.report.add_command(extracts.sample)
 
 
 def main() -> NoReturn:
@@ -131,9 +142,10 @@ def _expected(error: Exception) -> str | None:
     from ckr_es.store.schema import SchemaError
     from ckr_es.store.server_account import EmbeddedServerError
     from ckr_es.store.settings import SettingsError
+    from ckr_es.store.staff import StaffRefused
 
     match error:
-        case SettingsError() | EmbeddedServerError() | SchemaError() | KeyRefused():
+        case SettingsError() | EmbeddedServerError() | SchemaError() | KeyRefused() | StaffRefused():
             return str(error)
         case Refused():
             return error.detail
@@ -145,6 +157,8 @@ def _expected(error: Exception) -> str | None:
             return f"База данных недоступна: {error}"
         case psycopg.errors.InsufficientPrivilege():
             return f"Не хватает прав в базе данных: {error}"
+        case psycopg.errors.FeatureNotSupported():
+            return f"Сервер PostgreSQL не даёт нужного (см. README о pg_trgm): {error}"
         case psycopg.ProgrammingError() if error.sqlstate is None:
             # psycopg repeats the address with its password
             return "Адрес базы данных (DATABASE_URL) записан неверно."

@@ -21,7 +21,7 @@ PARTS = ("kpi", "supported", "services", "clusters")
 _version = click.option(
     "--version", type=click.IntRange(1, 2**31), metavar="N", help="Закрытая версия; обычно последняя."
 )
-_out = click.option(
+out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="ФАЙЛ",
@@ -36,20 +36,20 @@ _part = click.option(
 )
 
 
-def _form(*forms: str) -> Callable[[Any], Any]:
+def form_option(*forms: str) -> Callable[[Any], Any]:
     return click.option("--format", "form", type=click.Choice(forms), required=True, help="Формат файла.")
 
 
-@click.group(short_help="Отчёты за квартал и год, уточнения.")
+@click.group(short_help="Отчёты за квартал и год, уточнения, выписки.")
 @help_option
 def report() -> None:
-    """Отчёты за квартал и год (концепция, раздел 8, строки 11 и 12) и уточнения к ним."""
+    """Отчёты за квартал и год (концепция, раздел 8, строки 11 и 12), уточнения к ним, выписки об участниках."""
 
 
 @report.command(short_help="Отчёт за квартал.")
 @click.argument("label", metavar="ГГГГ-QN")
-@_form("xlsx", "pdf", "json")
-@_out
+@form_option("xlsx", "pdf", "json")
+@out_option
 @_version
 @_draft
 @_part
@@ -63,8 +63,8 @@ def quarter(label: str, **asked: Any) -> None:
 
 @report.command(short_help="Отчёт за год.")
 @click.argument("label", metavar="ГГГГ")
-@_form("xlsx", "pdf", "json")
-@_out
+@form_option("xlsx", "pdf", "json")
+@out_option
 @_version
 @_draft
 @_part
@@ -81,8 +81,8 @@ def year(label: str, **asked: Any) -> None:
 
 @report.command(short_help="Что изменилось после представления.")
 @click.argument("label", metavar="ПЕРИОД")
-@_form("xlsx", "pdf")
-@_out
+@form_option("xlsx", "pdf")
+@out_option
 @_version
 @as_json
 def restatement(label: str, version: int | None, form: str, out: Path, as_json: bool) -> None:
@@ -128,6 +128,7 @@ def write(report: "LogReport", form: Any, out: Path, as_json: bool) -> None:
     """The report as a file, and a line about it."""
     from rich.console import Console
 
+    from ckr_es.reports.extract import Extract
     from ckr_es.reports.forms import rendered
     from ckr_es.reports.report import RoadmapReport
 
@@ -136,20 +137,20 @@ def write(report: "LogReport", form: Any, out: Path, as_json: bool) -> None:
     console = Console(stderr=True)
     with console.status("Отчёт собирается") if console.is_terminal else nullcontext():
         content = rendered(report, form)
-    _replace(out, content)
-    version = None if isinstance(report, RoadmapReport) else report.version
+    replace(out, content)
+    version = None if isinstance(report, RoadmapReport | Extract) else report.version
     if as_json:
         put_json({"path": str(out), "bytes": len(content), "version": version, "digest": report.digest})
         return
-    shown = "дорожная карта"
-    if not isinstance(report, RoadmapReport):
+    shown = "выписка" if isinstance(report, Extract) else "дорожная карта"
+    if not isinstance(report, RoadmapReport | Extract):
         shown = f"редакция № {version}" if version else "черновик"
     print(f"{out}: {shown}, {len(content)} байт, контрольная сумма {report.digest}")
     if shown == "черновик":
         note("Черновик: закрытой версии нет или её не просили.")
 
 
-def _replace(out: Path, content: bytes) -> None:
+def replace(out: Path, content: bytes) -> None:
     """Written beside and renamed, so that nobody ever finds half a file."""
     umask = os.umask(0)
     os.umask(umask)

@@ -13,7 +13,7 @@ from ckr_es.cli.terminal import as_json, put_json, ready_database
 if TYPE_CHECKING:
     import socket
 
-APP = "ckr_es.api.app:create_app"
+APP = "ckr_es.web.app:create_app"
 PATIENCE = 5  # seconds that requests under way have to end
 HUNG = 30  # seconds after which a worker that does not answer is replaced
 STARTUP_FAILURE = 3  # how uvicorn's processes say that the application did not start
@@ -56,9 +56,10 @@ def serve(host: str, port: int, workers: int, no_notary: bool, as_json: bool) ->
 def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
     """Сыграть 2021 год центра в пустой папке данных и запустить сервер.
 
-    Пять кластеров концепции, двести участников, 545 услуг, исправления, закрытые кварталы. Участники вымышлены.
+    Пять кластеров концепции, двести участников, свыше 545 услуг, исправления, закрытые кварталы. Участники вымышлены.
     """
     from ckr_es.cli import showing
+    from ckr_es.demo import LAST_DAY
 
     with ExitStack() as stack:
         listening = None
@@ -69,7 +70,7 @@ def demo(no_serve: bool, host: str, port: int, as_json: bool) -> None:
         if listening is not None:
             _exit_on_signals()
             stack.enter_context(_notary())
-            _run(listening, 1, as_json)
+            _run(listening, 1, as_json, f"kpi?as_of={LAST_DAY}")
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def _notary() -> Iterator[None]:
             process.terminate()
 
 
-def _run(listening: "socket.socket", workers: int, as_json: bool) -> None:
+def _run(listening: "socket.socket", workers: int, as_json: bool, page: str = "") -> None:
     """Serve until a signal comes. The caller holds the database, so it outlives every worker."""
     import uvicorn
     from uvicorn.supervisors import Multiprocess
@@ -104,7 +105,7 @@ def _run(listening: "socket.socket", workers: int, as_json: bool) -> None:
         timeout_graceful_shutdown=PATIENCE,
         timeout_worker_healthcheck=HUNG,
     )
-    address = _address(listening)
+    address = _address(listening) + page
     if as_json:
         put_json({"address": address, "workers": workers})
     else:

@@ -10,7 +10,7 @@ from ckr_es.cli.upkeep import as_migrator
 from ckr_es.demo.desk import Numbered
 from ckr_es.projections import kpi_reads
 from ckr_es.rules import Refused
-from ckr_es.store import keys
+from ckr_es.store import keys, staff
 from ckr_es.store.database import Database
 
 
@@ -30,13 +30,23 @@ def show(database: Database, as_json: bool) -> None:
         tracking.close()
     with as_migrator(database.admin_conninfo()) as conn:
         made = {role: keys.create(conn, role=role, name=f"Демонстрация: {role}") for role in keys.ROLES}
+        logins = {
+            role: staff.create(conn, login=role, name=f"Демонстрация: {role}", role=role)[1]
+            for role in keys.ROLES
+        }
     if as_json:
         about = meta(Side(demo.LAST_DAY, head, None), head, shown.kpi_set, shown.policy)
-        put_json({**as_api(about, rows=shown.rows), "keys": made})
+        put_json({**as_api(about, rows=shown.rows), "keys": made, "passwords": logins})
         return
     print_table(shown, demo.LAST_DAY, head, head)
-    table(("Роль", "Ключ"), made.items())
-    note("Ключи показаны один раз; они для демонстрации. Таблица ещё раз: ckr kpi --as-of 2021-12-31")
+    table(
+        ("Роль и логин", "Пароль", "Ключ"),
+        [(role, logins[role], key) for role, key in made.items()],
+        whole="Пароль Ключ",
+    )
+    note(
+        "Пароли и ключи показаны один раз; они для демонстрации. Таблица ещё раз: ckr kpi --as-of 2021-12-31"
+    )
 
 
 def _refuse_unless_empty(tracking: ServiceTracking, acts: list[Numbered]) -> None:

@@ -8,10 +8,13 @@ from ckr_es.commands.periods import Snapshot, close_period, reopen_period
 from ckr_es.commands.providers import conflicts, on_provider, provider_stream, register_provider
 from ckr_es.commands.registration import Registration, change_identity, inn_of, register, salted
 from ckr_es.commands.streams import on_cluster, on_participant, on_plan, on_roadmap
+from ckr_es.commands.support import Wanted, answer_file, make_file, set_codes
 
 __all__ = [
     "Registration",
     "Snapshot",
+    "Wanted",
+    "answer_file",
     "assess",
     "case_stream",
     "change_identity",
@@ -21,6 +24,7 @@ __all__ = [
     "correct",
     "decide_eligibility",
     "inn_of",
+    "make_file",
     "notes",
     "on_case",
     "on_cluster",
@@ -35,4 +39,5 @@ __all__ = [
     "register_provider",
     "reopen_period",
     "salted",
+    "set_codes",
 ]

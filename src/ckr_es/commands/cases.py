@@ -17,8 +17,6 @@ from ckr_es.commands.providers import with_providers
 from ckr_es.rules import earlier_support, eligibility
 from ckr_es.rules.earlier_support import Note
 
-_UNRECORDED = UUID(int=0)
-
 
 def case_stream(source: str, external_id: str) -> UUID:
     """The same pair again is the same case."""
@@ -49,7 +47,7 @@ def open_case(
         else:
             within(request, state.opened.cluster)
         facts = service_case.open_case(state, opened, component)
-        with_providers(tracking, streams, state, _after(state, facts))
+        with_providers(tracking, streams, state, service_case.after(state, facts))
         return facts
 
     return tracking.record(
@@ -78,18 +76,12 @@ def on_case(
         state = streams.known(service_case.KIND, id, "Дело")
         within(request, state.opened.cluster)
         facts = decide(state)
-        after = _after(state, facts)
+        after = service_case.after(state, facts)
         with_providers(tracking, streams, state, after)
         within_funding(tracking, streams, id, state, after, facts)
         return facts
 
     return tracking.record(request, id, str(id), decided, days=days, reads=reads)
-
-
-def _after(state: ServiceCase | None, facts: Sequence[Happening]) -> ServiceCase | None:
-    for fact in facts:
-        state = service_case.evolve(state, fact, _UNRECORDED)
-    return state
 
 
 def assess(

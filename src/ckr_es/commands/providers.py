@@ -12,7 +12,7 @@ from ckr_es.aggregates.provider import Provider
 from ckr_es.aggregates.service_case import ComponentAdded, ServiceCase
 from ckr_es.application import Answer, Request, ServiceTracking, Streams, stream_id
 from ckr_es.commands.guards import named
-from ckr_es.rules import Invalid, Problem, Refused, Unknown
+from ckr_es.rules import Problem, Refused, Unknown
 
 TYPES = {str(kind.__struct_config__.tag) for kind in get_args(provider.Event)}
 

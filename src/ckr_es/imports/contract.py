@@ -3,16 +3,21 @@
 The table is made by the API of its own routes, so a line is read, judged and recorded as the call is.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
-from ckr_es.application import Answer, Request, ServiceTracking
+from ckr_es.application import Answer
 from ckr_es.rules import Unknown
 
+API: Final = "/api/v1"
+
 Steps = dict[str, Any]
-Do = Callable[[ServiceTracking, Request, Steps, Any], Answer]
+Do = Callable[..., Answer]
+"""Called with the tracking, the request, the steps and the body, and by name with what else the command `needs`."""
 
 
 class Call(Struct, frozen=True):
@@ -23,6 +28,15 @@ class Call(Struct, frozen=True):
     roles: frozenset[str]
     body: Any
     do: Do
+    whole_centre: bool = False
+    needs: frozenset[str] = frozenset()
+
+    def digest(self, steps: Steps, body: Any) -> bytes:
+        """What the API makes of the same command: SHA-256 over method, path and body."""
+        parts = (str(steps[part[0]]) if isinstance(part, tuple) else part for part in self.template)
+        path = "/".join((API, *parts))
+        said = (self.method.encode(), path.encode(), msgspec.json.encode(body, order="sorted"))
+        return hashlib.sha256(b"\n".join(said)).digest()
 
 
 class Contract:

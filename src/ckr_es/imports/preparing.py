@@ -1,6 +1,5 @@
 """A row as the command it asks for, read as the API reads the same call."""
 
-import hashlib
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -9,14 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from ckr_es.application import Request
-from ckr_es.imports.contract import Call, Contract, Steps
+from ckr_es.imports.contract import Contract
 from ckr_es.imports.deciding import Prepared, Refusal, Row, Stored, malformed
 from ckr_es.imports.references import resolved_body, resolved_steps
 from ckr_es.imports.rehearsal import Rehearsal
 from ckr_es.rules import Forbidden, Invalid, Problem
 from ckr_es.rules.validation import parse
 
-API: Final = "/api/v1"
 LONGEST_KEY: Final = 200
 
 
@@ -58,7 +56,7 @@ class Lines:
         body = parse(call.body, given, self._clerk.today)
         request = Request(
             key=self.key(row),
-            request_hash=_hash(call, steps, given),
+            request_hash=call.digest(steps, given),
             actor=self._clerk.actor,
             role=self._clerk.role,
             correlation_id=self._clerk.import_id,
@@ -72,11 +70,3 @@ def _json(body: str) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Stored(malformed("malformed-json", "Команда (body) не читается как JSON")) from error
-
-
-def _hash(call: Call, steps: Steps, body: Any) -> bytes:
-    """What the API makes of the same command: over method, path and body."""
-    parts = (str(steps[part[0]]) if isinstance(part, tuple) else part for part in call.template)
-    path = "/".join((API, *parts))
-    said = (call.method.encode(), path.encode(), msgspec.json.encode(body, order="sorted"))
-    return hashlib.sha256(b"\n".join(said)).digest()

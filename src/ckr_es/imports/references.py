@@ -1,8 +1,8 @@
 """How a line names what has an id of its own: by natural key, or as what an earlier line made.
 
 In a path a step is an id, `inn:2466000017`, `SOURCE:EXTERNAL` (a case) or `ref:KEY` (percent-encoded where need be).
-In a body, the value of `participant_id` or `case_id` is an id, {"inn": …}, {"source": …, "external_id": …} or
-{"ref": KEY}.
+In a body, the value of `participant_id` or `case_id`, and each of `participants`, is an id, {"inn": …},
+{"source": …, "external_id": …} or {"ref": KEY}.
 """
 
 from typing import Any, Final, NoReturn
@@ -12,11 +12,12 @@ from uuid import UUID
 from ckr_es.application import stream_id
 from ckr_es.commands import case_stream
 from ckr_es.imports.contract import Call, Steps
-from ckr_es.imports.rehearsal import Rehearsal
+from ckr_es.imports.rehearsal import Missing, Rehearsal, Wanted
 from ckr_es.rules import Invalid, Problem, Unknown
 from ckr_es.rules.identifiers import inn as checked_inn
 
 FIELDS: Final = ("participant_id", "case_id")
+OF_PARTICIPANTS: Final = ("attendance", "overrides")  # lists of what names a participant
 PERSON: Final = 12  # digits of a natural person's INN
 
 
@@ -27,14 +28,35 @@ def resolved_steps(call: Call, said: Steps, window: Rehearsal, actor: str) -> St
 
 
 def resolved_body(body: Any, window: Rehearsal, actor: str) -> Any:
-    """The body with ids for references; Invalid for one that names nothing."""
+    """The body with ids for references; Invalid for one that names nothing. All that is not read yet is asked for."""
     if not isinstance(body, dict):
         return body
-    found = {
-        name: str(_named(name, body[name], window, actor))
-        for name in FIELDS
-        if isinstance(body.get(name), dict)
-    }
+    wanted = Wanted()
+
+    def named(at: str, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        try:
+            return str(_named(at, given, window, actor))
+        except Missing as missing:
+            nonlocal wanted
+            wanted |= missing.wanted
+        return given
+
+    def whom(at: str, given: Any) -> Any:
+        if not isinstance(given, dict) or "participant_id" not in given:
+            return given
+        return {**given, "participant_id": named(f"{at}/participant_id", given["participant_id"])}
+
+    found: dict[str, Any] = {}
+    for name, given in body.items():
+        if name in FIELDS:
+            found[name] = named(f"/{name}", given)
+        elif isinstance(given, list) and (name == "participants" or name in OF_PARTICIPANTS):
+            read = whom if name in OF_PARTICIPANTS else named
+            found[name] = [read(f"/{name}/{n}", one) for n, one in enumerate(given)]
+    if wanted:
+        raise Missing(wanted)
     return {**body, **found}
 
 
@@ -66,7 +88,7 @@ def _id(text: str, window: Rehearsal, actor: str) -> UUID:
     return case_stream(source, rest)
 
 
-def _named(field: str, given: dict[str, Any], window: Rehearsal, actor: str) -> UUID:
+def _named(at: str, given: dict[str, Any], window: Rehearsal, actor: str) -> UUID:
     try:
         match given:
             case {"ref": str(key), **other} if not other:
@@ -78,7 +100,7 @@ def _named(field: str, given: dict[str, Any], window: Rehearsal, actor: str) -> 
     except (Unknown, Invalid):
         pass
     detail = "Ссылка ни на что не указывает: нужен id, ref более ранней строки, inn или source и external_id"
-    raise Invalid("reference-unknown", detail, [Problem(f"/{field}", "reference-unknown", detail)])
+    raise Invalid("reference-unknown", detail, [Problem(at, "reference-unknown", detail)])
 
 
 def _participant(inn: str, window: Rehearsal) -> UUID:

@@ -144,9 +144,13 @@ class Rehearsal:
         return self.answers[key]
 
     def participant_by_inn(self, inn: str) -> UUID | None:
-        if inn not in self._persons:
-            raise Missing(Wanted(inns={inn}))
-        return self._persons[inn]
+        return self.participants_by_inn([inn]).get(inn)
+
+    def participants_by_inn(self, inns: Iterable[str]) -> dict[str, UUID]:
+        wanted = set(inns)
+        if missing := wanted - self._persons.keys():
+            raise Missing(Wanted(inns=missing))
+        return {inn: who for inn in wanted if (who := self._persons[inn]) is not None}
 
     def identity(self, participant_id: UUID) -> Identity | None:
         if participant_id not in self._vault:

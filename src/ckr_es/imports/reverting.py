@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg.rows import class_row
 
-from ckr_es.aggregates import cluster, participant, plan, provider, service_case
+from ckr_es.aggregates import cluster, group_service, participant, plan, provider, service_case
 from ckr_es.aggregates.facts import Kind
 from ckr_es.application import Request, ServiceTracking
 from ckr_es.commands import correct
@@ -26,7 +26,15 @@ Conn = course.Conn
 WINDOW: Final = 500  # rows taken back at once; a row may have recorded several events
 MOST_TOLD: Final = 500
 KINDS: Final[dict[str, Kind[Any]]] = {
-    kind.noun: kind for kind in (cluster.KIND, participant.KIND, service_case.KIND, provider.KIND, plan.KIND)
+    kind.noun: kind
+    for kind in (
+        cluster.KIND,
+        participant.KIND,
+        service_case.KIND,
+        group_service.KIND,
+        provider.KIND,
+        plan.KIND,
+    )
 }
 FOLLOWS: Final = "service-case.completed"  # comes and goes with the act that it follows from
 DONE: Final = "already-voided"  # by somebody else, or before an interruption

@@ -73,6 +73,7 @@ def _service_case(stream_id: UUID, c: service_case.ServiceCase, _: Positions) ->
         c.agreement and c.agreement.signed_on,
         _array(act.accepted_on.isoformat() for act in c.accepted),
         _array(str(act.component_no) for act in c.accepted),
+        [act.act_number for act in c.accepted],
         c.completed and c.completed.completed_on,
         c.cancelled and c.cancelled.cancelled_on,
         c.opened.source,
@@ -167,7 +168,7 @@ def prime(conn: Session, position: int, batch: Sequence[Record], directory: Dire
 UNHEARD = all_but(HEARD)
 DIRECTORY = Projection(
     name="directory",
-    version=2,
+    version=3,
     tables=TABLES,
     create=CREATE,
     indexes=INDEXES,

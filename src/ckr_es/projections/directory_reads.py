@@ -86,9 +86,10 @@ def participants(
 ) -> Page:
     """By name: id, kind, inn, ogrn, name, registered_on, contacts, memberships [{cluster, joined_on, left_on}].
 
-    `q` finds part of a name, whatever the case, ё as е; `cluster` its members on `as_of`. Without `include_persons`
-    entrepreneurs are rows without inn, ogrn, name and contacts, last of all and not to be found by them. One whose
-    identity was erased is `identity_erased` and named «удалено»; nor is it to be found by that.
+    `q` finds part of a name, whatever the case, ё as е, Latin letters as their Cyrillic doubles; `cluster` its
+    members on `as_of`. Without `include_persons` entrepreneurs are rows without inn, ogrn, name and contacts, last of
+    all and not to be found by them. One whose identity was erased is `identity_erased` and named «удалено»; nor is
+    it to be found by that.
     """
     (last_id,) = after or (None,)
     asked = {

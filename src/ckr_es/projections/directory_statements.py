@@ -21,6 +21,12 @@ CLUSTERS = """
     order by code collate "C" limit %(limit)s
 """
 
+# Of participant `p`, on the day.
+MEMBER = SQL("""exists (
+          select from directory.membership m
+          where m.participant_id = p.id and m.cluster = %(cluster)s
+            and m.joined_on <= %(as_of)s and (m.left_on is null or %(as_of)s < m.left_on)
+            and m.known_from <= %(position)s and (m.known_to is null or %(position)s < m.known_to))""")
 # The key of a page is an id alone: a name, which may be a person's, must not stand in a cursor and so in a URL.
 _PARTICIPANTS = SQL("""
     with p as (
@@ -40,24 +46,22 @@ _PARTICIPANTS = SQL("""
       and (%(kind)s::text is null or kind = %(kind)s)
       and (%(inn)s::text is null or inn = %(inn)s)
       and (%(q)s::text is null
-           or not nameless and strpos(name_key, replace(lower(%(q)s::text), 'ё', 'е')) > 0)
-      and (%(cluster)s::text is null or exists (
-          select from directory.membership m
-          where m.participant_id = p.id and m.cluster = %(cluster)s
-            and m.joined_on <= %(as_of)s and (m.left_on is null or %(as_of)s < m.left_on)
-            and m.known_from <= %(position)s and (m.known_to is null or %(position)s < m.known_to)))
+           or not nameless and strpos(ckr.sought(p.name), ckr.sought(%(q)s)) > 0)
+      and (%(cluster)s::text is null or {member})
       and (%(last_id)s::uuid is null or (nameless, name_key collate "C", id) > (
           select l.nameless, l.name_key collate "C", l.id from p l where l.id = %(last_id)s))
     order by nameless, name_key collate "C", id limit %(limit)s
 """)
 PARTICIPANTS = _PARTICIPANTS.format(
+    member=MEMBER,
     named=SQL("""
         select id, kind, inn, ogrn, name, registered_on, null::jsonb as contacts, false as erased
         from directory.participant
         where known_from <= %(position)s and (known_to is null or %(position)s < known_to)
-    """)
+    """),
 ).as_string()
 PARTICIPANTS_WITH_PERSONS = _PARTICIPANTS.format(
+    member=MEMBER,
     named=SQL("""
         select p.id, p.kind, coalesce(p.inn, i.inn) as inn, coalesce(p.ogrn, i.fields ->> 'ogrnip') as ogrn,
                coalesce(p.name, i.fields ->> 'name') as name, p.registered_on,
@@ -65,7 +69,7 @@ PARTICIPANTS_WITH_PERSONS = _PARTICIPANTS.format(
                p.kind = 'entrepreneur' and i.participant_id is null as erased
         from directory.participant p left join ckr.identity i on i.participant_id = p.id
         where p.known_from <= %(position)s and (p.known_to is null or %(position)s < p.known_to)
-    """)
+    """),
 ).as_string()
 
 _COLUMNS = SQL("""

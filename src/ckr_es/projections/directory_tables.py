@@ -1,7 +1,8 @@
 """The directory in PostgreSQL: five tables of versioned rows.
 
-The days and the numbers of a case's acts are two arrays in one order. `rests_on` is the register's answer that its
-decision rests on; `registry_answer.position` is where that answer was recorded.
+The days, components and numbers of a case's acts are three arrays in one order. `rests_on` is the register's answer
+that its decision rests on; `registry_answer.position` is where that answer was recorded. The indexes named `…_sought`
+are for `search.py`, which asks for the same expressions.
 """
 
 TABLES = ("cluster", "participant", "membership", "registry_answer", "service_case")
@@ -34,7 +35,7 @@ CREATE = """
         participant_id uuid not null, cluster text not null, complex boolean not null,
         services text[] not null, applied_on date not null, decision text, decided_on date, rests_on uuid,
         agreement_number text, signed_on date, accepted_on date[] not null, accepted_components integer[] not null,
-        completed_on date, cancelled_on date,
+        act_numbers text[] not null, completed_on date, cancelled_on date,
         source text, external_id text,
         primary key (id, known_from)
     );
@@ -47,6 +48,11 @@ INDEXES = """
     create index if not exists registry_answer_participant on registry_answer (participant_id, as_of, position);
     create index if not exists service_case_participant on service_case (participant_id);
     create index if not exists service_case_applied on service_case (applied_on, id);
+    create index if not exists participant_sought on participant using gin (
+        to_tsvector('russian', ckr.sought(name)), ckr.sought(name) public.gin_trgm_ops,
+        ckr.numbers(array[inn, ogrn]) public.gin_trgm_ops);
+    create index if not exists service_case_sought on service_case using gin (
+        ckr.numbers(act_numbers || array[agreement_number, external_id]) public.gin_trgm_ops);
 """
 EARLIER = """
     select position, event_id, stream_id, participant_id, type, body::text from ckr.event

@@ -66,6 +66,15 @@ def outlook(
     )
 
 
+def by_months(
+    conn: Session, as_of: date, position: int, cluster: str | None = None
+) -> list[tuple[date, Table]]:
+    """The table on the last day of each month of the year that is over by `as_of`, and on that day."""
+    days = [*_days(date(as_of.year, 1, 1), as_of, "month")]
+    found = conn.execute(TABLE, sides(*((day, position) for day in days), cluster=cluster)).fetchall()
+    return [(day, _table(*columns)) for day, columns in zip(days, found, strict=True)]
+
+
 def counted(conn: Session, as_of: date, position: int) -> Counted:
     """The KPI set and policy that count the year of `as_of`, as known at `position`."""
     return how_counted(

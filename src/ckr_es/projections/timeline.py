@@ -14,7 +14,7 @@ from ckr_es.projections.log import Session
 # A record is struck when the chain of latest voids that begins with it is of odd length.
 TIMELINE = """
     select e.event_id, e.type, e.position, e.stream_id as stream, e.effective_on, e.recorded_at, e.actor, e.role,
-           e.body, coalesce((
+           encode(e.leaf, 'hex') as leaf, e.body, coalesce((
                with recursive amended as (
                    select e.event_id, null::bigint as position, null as kind, null::uuid as amends, null as reason
                    union all
@@ -55,7 +55,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     """`corrections`: the whole chain of what put the record right, and of what put that right in turn.
 
     Each is {event_id, position, kind: voided_by | corrected_by, amends: the event it is about, reason}. `struck`: the
-    record is void as understood.
+    record is void as understood. `leaf` (hex) is what the ledger proves.
     """
 
     event_id: UUID
@@ -66,6 +66,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     actor: str
     role: str
+    leaf: str
     body: dict[str, Any]
     corrections: list[dict[str, Any]]
     struck: bool
@@ -79,11 +80,11 @@ def timeline(
     stream_id: UUID | None = None,
     cluster: str | None = None,
     after: int = 0,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> list[Moment]:
-    """The records of a participant and its cases, or of a stream, up to `position`; `after` is the last one seen.
+    """The records of a participant and its cases, or of a stream, up to `position`; without `limit` all of them.
 
-    With `cluster` the cases of other clusters are left out.
+    `after` is the last one seen. With `cluster` the cases of other clusters are left out.
     """
     asked = {
         "participant_id": participant_id,

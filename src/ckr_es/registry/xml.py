@@ -90,7 +90,7 @@ class Documents:
                     yield from self._ended()
             checker.close()
         except etree.XMLSyntaxError as error:
-            raise _malformed(error, checker, self._member, self._passed) from error
+            raise malformed(error, checker, self._member, self._passed) from error
         tail = self._rest[: self._rest.rindex(b"</")]
         if _BEGIN in tail:
             yield tail
@@ -110,7 +110,7 @@ class Documents:
             self._builder.feed(self._opening + text + _CLOSING)
             root = self._builder.close()
         except etree.XMLSyntaxError as error:
-            wrong = _malformed(error, self._builder, self._member, self.line)
+            wrong = malformed(error, self._builder, self._member, self.line)
             if wrong.code == "xml-malformed":  # it was well-formed where it stood
                 raise self._layout() from error
             raise refused(wrong.code, wrong.problems[0].detail, self._member, self.line) from error
@@ -123,7 +123,7 @@ class Documents:
 
     def _chunks(self) -> Iterator[tuple[bytes, bytes]]:
         """What the parser is to see next, and what of it stands in the root or behind it."""
-        chunk, encoding, at = _prolog(self._file, self._member)
+        chunk, encoding, at = prolog(self._file, self._member)
         self._line += chunk.count(b"\n", 0, at)
         decoder = codecs.getincrementaldecoder(encoding)()
         while chunk:
@@ -237,7 +237,7 @@ def _read(file: IO[bytes], member: str, size: int) -> bytes:
         raise damaged(member) from error
 
 
-def _malformed(error: Any, parser: Any, member: str, line: int) -> Invalid:
+def malformed(error: Any, parser: Any, member: str, line: int) -> Invalid:
     told = parser.feed_error_log or error.error_log  # an unknown entity is in the former alone
     first = told[0] if len(told) else None
     name = first.type_name if first is not None else ""
@@ -245,7 +245,7 @@ def _malformed(error: Any, parser: Any, member: str, line: int) -> Invalid:
     return refused(code, detail, member, (first.line if first is not None else error.lineno) or line)
 
 
-def _prolog(file: IO[bytes], member: str) -> tuple[bytes, str, int]:
+def prolog(file: IO[bytes], member: str) -> tuple[bytes, str, int]:
     """The first bytes in UTF-8, the encoding that they came in, and where the root begins: no DTD stands before it."""
     start = _read(file, member, PROLOG)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start[:64]:

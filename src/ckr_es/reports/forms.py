@@ -4,6 +4,7 @@ from typing import Final, Literal, get_args
 
 from ckr_es.reports import pdf, xlsx
 from ckr_es.reports.destruction import Destruction
+from ckr_es.reports.extract import Extract
 from ckr_es.reports.report import PARTS, AnyReport, Restatement, RoadmapReport, encoded
 
 Form = Literal["json", "xlsx", "pdf"]
@@ -30,6 +31,9 @@ def file_name(report: AnyReport, form: Form) -> str:
     """ASCII, as it stands in a header: ckr-2021-Q2-v1.pdf, ckr-2021-Q2-draft-901-kpi.xlsx."""
     if isinstance(report, RoadmapReport):
         return f"ckr-roadmap-{report.as_of}-{report.known_position}.{form}"
+    if isinstance(report, Extract):
+        whom = f"{report.audience}-{report.subject.id.hex[:8]}"
+        return f"ckr-extract-{whom}-{report.as_of}-{report.known_position}.{form}"
     if isinstance(report, Destruction):
         return f"ckr-{report.form}-{report.entry.position}.{form}"
     if isinstance(report, Restatement):

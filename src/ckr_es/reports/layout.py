@@ -4,11 +4,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from ckr_es.reports import russian, tables
+from ckr_es.reports import extract_tables, russian, tables
 from ckr_es.reports.destruction import Destruction
+from ckr_es.reports.extract import Extract
 from ckr_es.reports.report import AnyReport, LogReport, Report, Restatement, RoadmapReport
 from ckr_es.reports.tables import Table
-from ckr_es.reports.words import COMPLEX
+from ckr_es.reports.words import COMPLEX, PARTIES
 
 
 class Printed(Struct, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ def printed(report: AnyReport) -> Printed:
             return _restatement(report)
         case RoadmapReport():
             return _roadmap(report)
+        case Extract():
+            return _extract(report)
         case Destruction():
             return _destruction(report)
 
@@ -92,6 +95,39 @@ def _roadmap(report: RoadmapReport) -> Printed:
         mark="",
         facts=[("Сведения учтены по", _known(report)), ("Контрольная сумма", report.digest)],
         tables=[tables.of_roadmap(report)],
+        approved_by=None,
+        dated_at=report.known_recorded_at,
+        digest=report.digest,
+    )
+
+
+def _extract(report: Extract) -> Printed:
+    who = report.subject
+    audit = report.audience == "audit"
+    facts = [
+        ("Участник", russian.plain(who.name or f"Индивидуальный предприниматель {who.id.hex[:8]}")),
+        ("Кто это", PARTIES[who.kind]),
+        ("ИНН", who.inn or russian.NONE),
+        ("ОГРН" if who.kind != "entrepreneur" else "ОГРНИП", who.ogrn or russian.NONE),
+        ("В учёте с", russian.day(who.registered_on)),
+        ("Код участника", str(who.id)),
+        ("Состояние на", russian.day(report.as_of)),
+        ("Сведения учтены по", _known(report)),
+    ]
+    if report.ledger_root:
+        facts.append(("Корень журнала", report.ledger_root))
+    if report.checkpoint:
+        lines = report.checkpoint.note.split("\n")
+        facts.append(("Контрольная точка", f"{lines[0]}, записей {lines[1]}, корень {lines[2]}"))
+        facts.append(("Подпись", lines[4].removeprefix("— ")))
+    elif audit:
+        facts.append(("Контрольная точка", "нотариус ещё не подписал журнал до этой позиции"))
+    return Printed(
+        title="Выписка об участнике для выборочной проверки" if audit else "Выписка об участнике",
+        subtitle=f"на {russian.day(report.as_of)}",
+        mark="",
+        facts=[*facts, ("Контрольная сумма", report.digest)],
+        tables=extract_tables.of_extract(report),
         approved_by=None,
         dated_at=report.known_recorded_at,
         digest=report.digest,

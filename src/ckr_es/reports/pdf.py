@@ -93,6 +93,7 @@ def _table(table: Table) -> dict[str, Any]:
         "columns": columns,
         "rows": rows,
         "total": table.total,
+        "struck": sorted(table.struck),
         "wide": table.wide,
         "size": _SIZES[table.wide],
     }

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ckr_es.aggregates.roadmap import Status
 from ckr_es.projections.kpi_changes import ChangeKind
 from ckr_es.reports.destruction import Destruction
+from ckr_es.reports.extract import Extract
 from ckr_es.rules.kpi_sets import Policy
 
 Part = Literal["kpi", "supported", "services", "clusters"]
@@ -211,10 +212,10 @@ class RoadmapReport(Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
-LogReport = Report | Restatement | RoadmapReport
+LogReport = Report | Restatement | RoadmapReport | Extract
 """What is known of the log up to a position."""
 AnyReport = LogReport | Destruction
-R = TypeVar("R", Report, Restatement, RoadmapReport, Destruction)
+R = TypeVar("R", Report, Restatement, RoadmapReport, Extract, Destruction)
 
 
 def signed(report: R) -> R:

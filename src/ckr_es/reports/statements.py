@@ -13,6 +13,16 @@ COUNTED = """
       and day between %(since)s and %(as_of)s and position <= %(position)s
     group by kpi, fact_id, day, participant_id, case_id having sum(n) <> 0
 """
+# Whom KPI 4 counts, in an order that nobody can choose and everybody can repeat.
+DRAWN = """
+    select participant_id, count(*) over () from (
+        select participant_id from kpi.line
+        where kpi in ('service_plain', 'service_component')
+          and day between %(since)s and %(as_of)s and position <= %(position)s
+        group by participant_id having sum(n) > 0
+    ) served
+    order by sha256(convert_to(%(seed)s || ':' || participant_id::text, 'UTF8')) limit %(count)s
+"""
 SAID = """
     select position, event_id, stream_id, participant_id, type, body::text from ckr.event
     where stream_id = any (%(streams)s) and type = any (%(types)s) and position <= %(position)s

@@ -35,24 +35,29 @@ class Column(Struct, frozen=True):
     """`share` is the width against the other columns, in millimetres of a page with its margins.
 
     `digits` after the comma are those of its decimals. A column that is `once` is printed only where a new first cell
-    begins; a workbook repeats it, to be filtered. A `group` is printed as a row of its own above its rows.
+    begins; a workbook repeats it, to be filtered. A `group` is printed as a row of its own above its rows. One that
+    `stays` is not struck through with its row. A code is never parted, so that it can be copied whole.
     """
 
     title: str
     share: int
-    kind: Literal["text", "number", "date"] = "text"
+    kind: Literal["text", "number", "date", "code"] = "text"
     once: bool = False
     group: bool = False
     digits: int = 1
+    stays: bool = False
 
 
 class Table(Struct, frozen=True, kw_only=True):
+    """`struck`: which rows are printed struck through; such a table has no groups."""
+
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: list[tuple[Cell, ...]]
     total: str
     wide: bool = False
+    struck: frozenset[int] = frozenset()
 
 
 NO: Final = Column("№ п/\u2060п", 11)

@@ -52,6 +52,7 @@ class _Formats:
         self.right = book.add_format({**edged, "align": "right"})
         self.ordinal = book.add_format({**edged, "align": "center"})
         self.day = book.add_format({**edged, "num_format": "dd.mm.yyyy", "align": "center"})
+        self.struck = book.add_format({**edged, "text_wrap": True, "font_strikeout": True})
         self.figures = [
             book.add_format({**edged, "num_format": pattern}) for pattern in ("#,##0", "#,##0.0", "#,##0.00")
         ]
@@ -111,7 +112,10 @@ def _table(sheet: Worksheet, table: Table, formats: _Formats) -> None:
     for row, cells in enumerate(table.rows, 2):
         _fit(sheet, row, list(zip(table.columns, cells, strict=True)))
         for at, (column, cell) in enumerate(zip(table.columns, cells, strict=True)):
-            _cell(sheet, row, at, column, cell, formats)
+            if row - 2 in table.struck and not column.stays and isinstance(cell, str):
+                sheet.write_string(row, at, russian.plain(cell)[:_LONGEST], formats.struck)
+            else:
+                _cell(sheet, row, at, column, cell, formats)
     if table.rows:
         sheet.autofilter(1, 0, len(table.rows) + 1, len(table.columns) - 1)
     sheet.write_string(len(table.rows) + 3, 0, table.total, formats.title)

@@ -57,6 +57,11 @@ def periods_of(day: date) -> tuple[str, str]:
     return f"{day.year:04}-Q{(day.month + 2) // 3}", f"{day.year:04}"
 
 
+def day_of_next_month(day: date, number: int) -> date:
+    """The day of that number (1 to 28) in the month after this day's; weekends do not move it."""
+    return date(day.year + day.month // 12, day.month % 12 + 1, number)
+
+
 def today(now: datetime) -> date:
     """The day it is in Krasnoyarsk at this instant; a naive instant is a ValueError."""
     if now.utcoffset() is None:

@@ -50,9 +50,6 @@ SERVICES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-# Form of support in the FNS register (reference.md, 4.3): 0400 is consulting; our reading, no source gives it.
-_FORMS: Final[Mapping[str, str]] = MappingProxyType({"SVC.и": "0500", "SVC.м": "0300"})
-
 FUNCTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "FN.а": "проведение анализа потенциала Красноярского края в части создания и развития "
@@ -115,11 +112,6 @@ def service(code: str) -> str:
             "unknown-service", "Нет такой услуги: коды от «SVC.а» до «SVC.о», буква русская, без «ё» и «й»"
         )
     return code
-
-
-def form(service: str) -> str:
-    """The form of support that a service is reported as."""
-    return _FORMS.get(service, "0400")
 
 
 def function(code: str) -> str:

@@ -10,7 +10,7 @@ import platformdirs
 from msgspec import Struct
 
 DEFAULT_POOL_SIZE = 16
-_SECRETS = ("database_url", "migrate_url", "dadata_token")
+_SECRETS = ("database_url", "migrate_url", "dadata_token", "fns_contact")
 
 
 class SettingsError(Exception):
@@ -27,12 +27,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     dadata_token: str | None = None
     dadata_url: str | None = None
     notary_dir: Path | None = None
+    fns_contact: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read CKR_DATA_DIR, DATABASE_URL, CKR_MIGRATE_DATABASE_URL (both also as …_FILE), CKR_POOL_SIZE,
-        CKR_PG_BIN, CKR_PG_USER, CKR_DADATA_TOKEN (also as …_FILE), CKR_DADATA_URL and CKR_NOTARY_DIR (default: `notary`
-        in the data folder); an empty value counts as absent.
+        CKR_PG_BIN, CKR_PG_USER, CKR_DADATA_TOKEN (also as …_FILE), CKR_DADATA_URL, CKR_NOTARY_DIR (default: `notary`
+        in the data folder) and CKR_FNS_CONTACT (surname, given name, patronymic); an empty value counts as absent.
 
         `migrate_url` is `database_url` unless set. Raises SettingsError.
         """
@@ -48,6 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             dadata_token=_token(given, "CKR_DADATA_TOKEN"),
             dadata_url=_address(given, "CKR_DADATA_URL"),
             notary_dir=_path(given.get("CKR_NOTARY_DIR")),
+            fns_contact=_person(given, "CKR_FNS_CONTACT"),
         )
 
     @property
@@ -109,6 +111,13 @@ def _secret(given: Mapping[str, str], name: str) -> str | None:
     if not value:
         raise SettingsError(f"{file}: файл {given[file]} пуст.")
     return value
+
+
+def _person(given: Mapping[str, str], name: str) -> tuple[str, ...]:
+    parts = tuple(given.get(name, "").split())
+    if parts and not (2 <= len(parts) <= 3 and all(part.isprintable() for part in parts)):
+        raise SettingsError(f"{name}: нужны фамилия, имя и, если есть, отчество через пробел.")
+    return parts
 
 
 def _count(given: Mapping[str, str], name: str, default: int) -> int:

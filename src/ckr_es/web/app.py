@@ -1,0 +1,39 @@
+"""The whole server: the API, and the page beside it."""
+
+from typing import Final
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from ckr_es.api.app import Site
+from ckr_es.api.app import create_app as create_api
+from ckr_es.store.settings import Settings
+from ckr_es.web import forms, moments, refusals
+from ckr_es.web.assets import asset
+from ckr_es.web.entries import FORMS, index
+from ckr_es.web.events import EventPages
+from ckr_es.web.kpi import KpiPages
+from ckr_es.web.page import provide_page, templates
+from ckr_es.web.signing import Signing
+
+PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
+    Signing,
+    KpiPages,
+    EventPages,
+    index,
+    moments.go,
+    moments.at,
+    asset,
+)
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """With no settings, those of the environment."""
+    site = Site(
+        routes=[*PAGES, *map(forms.routes, FORMS)],
+        dependencies={"page": Provide(provide_page, sync_to_thread=False)},
+        templates=templates(),
+        handlers=refusals.handlers(),
+    )
+    return create_api(settings, site)

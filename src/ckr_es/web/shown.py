@@ -1,0 +1,125 @@
+"""How values look on a page: what templates call filters. They take plain JSON, as the API answers it."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from ckr_es.reports import russian, words
+from ckr_es.reports.russian import NONE
+from ckr_es.rules.calendar import KRASNOYARSK
+from ckr_es.web.words import FIELDS, UNITS, VALUES
+
+NBSP: Final = "\u00a0"
+MONTHS: Final = (
+    "января", "февраля", "марта", "апреля", "мая", "июня",
+    "июля", "августа", "сентября", "октября", "ноября", "декабря",
+)  # fmt: skip
+
+
+def number(value: float | Decimal | None, digits: int | None = None) -> str:
+    """1 234,5; as many decimals as there are (at most two) unless told; a dash where there is none."""
+    if value is None:
+        return NONE
+    exact = Decimal(str(value))
+    if digits is None:
+        digits = min(2, max(0, -int(exact.normalize().as_tuple().exponent)))
+    return russian.number(exact, digits)
+
+
+def money(kopecks: int | None) -> str:
+    """Kopecks as 1 234,56 ₽."""
+    return NONE if kopecks is None else f"{russian.number(Decimal(kopecks).scaleb(-2), 2)}{NBSP}₽"
+
+
+def percent(value: float | None) -> str:
+    return NONE if value is None else f"{number(value, 1)}{NBSP}%"
+
+
+def signed(value: float | None) -> str:
+    """A difference, with its sign."""
+    return number(value) if value is None or value <= 0 else f"+{number(value)}"
+
+
+def day(value: str | date | None) -> str:
+    """31.12.2021"""
+    return NONE if value is None else russian.day(_date(value))
+
+
+def long_day(value: str | date) -> str:
+    """31 декабря 2021 года"""
+    on = _date(value)
+    return f"{on.day}{NBSP}{MONTHS[on.month - 1]} {on.year}{NBSP}года"
+
+
+def moment(value: str | datetime | None) -> str:
+    """31.12.2021 12:30:45, of Krasnoyarsk."""
+    if value is None:
+        return NONE
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{at.astimezone(KRASNOYARSK):%d.%m.%Y %H:%M:%S}"
+
+
+def event(tag: str) -> str:
+    """The name of an event, by its tag."""
+    return words.EVENTS.get(tag, tag)
+
+
+def unit(code: str) -> str:
+    return UNITS.get(code, code)
+
+
+def field(name: str) -> str:
+    """What a field of a record is called."""
+    return FIELDS.get(name, name)
+
+
+def fact(value: Any, name: str = "") -> str:
+    """Any plain value of a record as people read it, by the name of its field."""
+    match value:
+        case None:
+            return NONE
+        case bool():
+            return "да" if value else "нет"
+        case int() if name.endswith("_kopecks"):
+            return money(value)
+        case int() | float() if name not in ("year", "position", "component_no"):
+            return number(value)
+        case str() if name.endswith("_on") or name in ("as_of", "date", "until"):
+            return day(value)
+        case str():
+            return VALUES.get(name, {}).get(value, value)
+        case list():
+            return ", ".join(fact(one, name) for one in value) or NONE
+    return str(value)
+
+
+def person(id: str) -> str:
+    """How a natural person is called where nobody has to know who it is: as in reports."""
+    return f"ИП {id[:8]}"
+
+
+def short(id: str) -> str:
+    return id[:8]
+
+
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
+    "number": number,
+    "money": money,
+    "percent": percent,
+    "signed": signed,
+    "day": day,
+    "long_day": long_day,
+    "moment": moment,
+    "event": event,
+    "unit": unit,
+    "field": field,
+    "fact": fact,
+    "person": person,
+    "short_id": short,
+    "period": russian.of_period,
+}
+
+
+def _date(value: str | date) -> date:
+    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -1,0 +1,14 @@
+// The slider over the log: while it moves htmx asks when that record came; let go, it is another view of the same page.
+"use strict";
+for (const frame of document.querySelectorAll(".moment-slide")) {
+  frame.hidden = false;
+  const slider = frame.querySelector("input");
+  slider.addEventListener("change", () => {
+    const now = slider.value === slider.max;
+    location.assign(now ? slider.dataset.now : slider.dataset.slide.replace("POSITION", slider.value));
+  });
+  // A page that comes back from history must not show a slider that was moved.
+  addEventListener("pageshow", () => { slider.value = slider.defaultValue; });
+}
+// Whoever signs in begins with no drafts of anybody.
+if (document.querySelector("[data-entrance]")) sessionStorage.clear();

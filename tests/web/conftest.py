@@ -1,0 +1,196 @@
+"""A real server over the demonstration year, and a real browser that looks at it, as each role."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from api.conftest import serving, settings_for
+from conftest import execute
+from msgspec import Struct
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from ckr_es import demo
+from ckr_es.application import ServiceTracking
+from ckr_es.projections.follower import await_position
+from ckr_es.store import staff
+from ckr_es.store.database import Database
+from ckr_es.store.embedded import EmbeddedServer
+from ckr_es.store.keys import ROLES
+from ckr_es.web.app import create_app
+
+CHROMIUM = shutil.which("chromium")
+REQUIRED = os.environ.get("CKR_BROWSER") == "required"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+YEAR_END = demo.LAST_DAY.isoformat()
+
+
+class Site(Struct, frozen=True):
+    """A server over the year, the passwords of its staff, and ids of things that are in it."""
+
+    base: str
+    database: Database
+    passwords: dict[str, str]
+    subjects: dict[str, str]
+
+    def rows(self, query: str, *params: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database.admin_conninfo(), autocommit=True) as conn:
+            return conn.execute(query.encode(), params).fetchall()
+
+    def as_migrator(self) -> psycopg.Connection[Any]:
+        conn = psycopg.connect(self.database.admin_conninfo(), autocommit=True)
+        conn.execute("set role ckr_migrator")
+        return conn
+
+
+@pytest.fixture(scope="session")
+def site(server: EmbeddedServer, template: str) -> Iterator[Site]:
+    """The year is played once for all that look at it."""
+    from ckr_es.store.schema import migrate
+
+    execute(server, "create database {} template {} strategy file_copy", "web_year", template)
+    with ExitStack() as stack:
+        database = stack.enter_context(Database.on(server, "web_year"))
+        migrate(database.admin_conninfo())
+        base = stack.enter_context(serving(create_app(settings_for(database))))
+        tracking = ServiceTracking(database)
+        try:
+            demo.run(tracking, demo.year())
+            head = tracking.recorder.head()
+        finally:
+            tracking.close()
+        with psycopg.connect(database.conninfo("ckr_reader"), autocommit=True) as conn:
+            await_position(conn, ["kpi", "directory", "ledger"], head, 60)
+        found = Site(base, database, {}, {})
+        with found.as_migrator() as conn:
+            for role in ROLES:
+                found.passwords[role] = staff.create(conn, login=role, name=f"Проверка {role}", role=role)[1]
+        found.subjects.update(_subjects(found))
+        yield found
+    execute(server, "drop database {} with (force)", "web_year")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        why = "no chromium on this machine: apt-get install chromium"
+        if REQUIRED:
+            pytest.fail(why)
+        pytest.skip(why)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+class Visits:
+    """Pages of browsers that are watched: no error in the console, no request to anywhere else, unless foretold."""
+
+    def __init__(self, browser: Browser, site: Site) -> None:
+        self._browser = browser
+        self._site = site
+        self._contexts: list[BrowserContext] = []
+        self.wrong: list[str] = []
+        self.foretold: set[str] = set()  # parts of messages
+
+    def open(self, path: str | None = None, width: int = 1280, height: int = 900, **options: Any) -> Page:
+        """A browser of its own, signed in nowhere."""
+        options = {"locale": "ru-RU", "timezone_id": "Asia/Krasnoyarsk", **options}
+        context = self._browser.new_context(
+            base_url=self._site.base, viewport={"width": width, "height": height}, **options
+        )
+        self._contexts.append(context)
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.on("console", lambda said: self._hear(said.type, said.text))
+        page.on("pageerror", lambda error: self._hear("error", str(error)))
+        page.on("request", lambda asked: self._asked(asked.url))
+        if path is not None:
+            page.goto(path)
+        return page
+
+    def signed_in(self, role: str, path: str | None = None, **options: Any) -> Page:
+        page = self.open("/login", **options)
+        page.get_by_label("Логин").fill(role)
+        page.get_by_label("Пароль").fill(self._site.passwords[role])
+        page.get_by_role("button", name="Войти").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+        if path is not None:
+            page.goto(path)
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and not any(part in text for part in self.foretold):
+            self.wrong.append(text)
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((f"{self._site.base}/", "data:", "blob:", "about:")):
+            self.wrong.append(f"a request to {url}")
+
+
+@pytest.fixture
+def visits(browser: Browser, site: Site) -> Iterator[Visits]:
+    watched = Visits(browser, site)
+    try:
+        yield watched
+    finally:
+        watched.close()
+    assert watched.wrong == []
+
+
+@pytest.fixture
+def signed_in(visits: Visits) -> Callable[..., Page]:
+    return visits.signed_in
+
+
+def axe(page: Page) -> list[str]:
+    """What WCAG 2.2 AA has against the page as it is now, a line for each element."""
+    page.evaluate(AXE)
+    found = page.evaluate(
+        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}}).then(said => said.violations"
+        ".flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary}`)))",
+        WCAG,
+    )
+    lines: list[str] = found
+    return lines
+
+
+def _subjects(site: Site) -> dict[str, str]:
+    def one(query: str) -> str:
+        return str(site.rows(query)[0][0])
+
+    corrected = "body ->> 'corrects'"
+    return {
+        "event": one("select event_id from ckr.event where type = 'service-case.service-accepted' limit 1"),
+        "correction": one(f"select event_id from ckr.event where {corrected} is not null limit 1"),
+        "corrected": one(f"select {corrected} from ckr.event where {corrected} is not null limit 1"),
+        "participant": one(
+            "select stream_id from ckr.event where type = 'participant.registered' "
+            "and body ->> 'kind' = 'legal_entity' order by position limit 1"
+        ),
+        "person": one("select participant_id from ckr.identity where inn is not null limit 1"),
+        "case": one(
+            "select stream_id from ckr.event where type = 'service-case.eligibility-decided' order by position limit 1"
+        ),
+    }

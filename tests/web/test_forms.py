@@ -1,0 +1,137 @@
+"""Forms: errors at their fields, one record for a double click, nothing lost without a connection or scripts."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from api.centre import firm_inn
+from playwright.sync_api import Page, Route, expect
+from web.conftest import Site, Visits, axe
+
+from ckr_es.web.entries import FORMS
+
+SignedIn = Callable[..., Page]
+
+
+def _registered(site: Site, inn: str) -> int:
+    query = "select count(*) from ckr.event where type = 'participant.registered' and body ->> 'inn' = %s"
+    return int(site.rows(query, inn)[0][0])
+
+
+def _fill_in(page: Page, inn: str, name: str = "ООО «Проба»") -> None:
+    page.get_by_label("ИНН").fill(inn)
+    page.get_by_label("Наименование").fill(name)
+    page.get_by_label("Дата регистрации в центре").fill("2021-11-01")
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.path)
+def test_a_form_asks_for_nothing_that_its_command_does_not_know(form: object) -> None:
+    from ckr_es.rules.validation import _fields
+    from ckr_es.web.forms import Form
+
+    assert isinstance(form, Form)
+    known = _fields(form.call.body)
+    names = [field.name.partition(".")[0] for field in form.fields]
+    assert set(names) <= set(known)
+    required = {name for name, (_, needed) in known.items() if needed}
+    assert required <= {field.name.partition(".")[0] for field in form.fields if not field.optional}
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_errors_stand_at_the_field_and_what_was_typed_stays(
+    visits: Visits, site: Site, scripts: bool
+) -> None:
+    visits.foretold.add("status of 422")
+    page = visits.signed_in("operator", "/record/participants", java_script_enabled=scripts)
+    _fill_in(page, "2466000018")
+    page.get_by_label("Дата регистрации в центре").fill("")
+    page.get_by_role("button", name="Записать").click()
+    expect(page.get_by_role("alert")).to_contain_text("Не записано.")
+    wrong = page.locator(".field-wrong")
+    expect(wrong).to_have_count(2)
+    expect(wrong.nth(0)).to_contain_text("Контрольное число ИНН не сходится")
+    expect(wrong.nth(0)).to_contain_text("inn-invalid")
+    expect(wrong.nth(1)).to_contain_text("Не указано обязательное поле")
+    expect(page.get_by_label("ИНН").first).to_have_value("2466000018")
+    expect(page.get_by_label("Наименование")).to_have_value("ООО «Проба»")
+    if scripts:
+        assert axe(page) == []
+    inn = firm_inn(881 + scripts)
+    page.get_by_label("ИНН").first.fill(inn)
+    page.get_by_label("Дата регистрации в центре").fill("2021-11-01")
+    visits.foretold.add("status of 404")  # the firm's page is not built yet
+    page.get_by_role("button", name="Записать").click()
+    page.wait_for_url("**/participants/*")
+    assert _registered(site, inn) == 1
+
+
+def test_a_double_click_records_once(visits: Visits, site: Site) -> None:
+    visits.foretold.add("status of 404")
+    page = visits.signed_in("operator", "/record/participants", java_script_enabled=False)
+    inn = firm_inn(883)
+    _fill_in(page, inn)
+    sent = {
+        field: page.locator(f"[name={field}]").input_value()
+        for field in ("csrf", "key", "inn", "kind", "name", "registered_on")
+    }
+    answers = [page.request.post("/record/participants", form=sent, max_redirects=0) for _ in range(2)]
+    assert [answer.status for answer in answers] == [303, 303]
+    assert answers[0].headers["location"] == answers[1].headers["location"]
+    assert _registered(site, inn) == 1
+    again = page.request.post("/record/participants", form={**sent, "name": "Другое"}, max_redirects=0)
+    assert again.status == 422
+    assert "уже записана с другими данными" in again.text()
+
+
+def test_a_lost_connection_loses_nothing_that_was_typed(visits: Visits, site: Site) -> None:
+    visits.foretold |= {"ERR_FAILED", "ERR_INTERNET_DISCONNECTED", "status of 404"}
+    page = visits.signed_in("operator", "/record/participants")
+    inn = firm_inn(884)
+    _fill_in(page, inn)
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        """The request arrives, its answer does not."""
+        if route.request.method != "POST":
+            return route.continue_()
+        lost.append(route.request.post_data or "")
+        if len(lost) == 1:
+            route.fetch(max_redirects=0)
+            return route.abort()
+        return route.continue_()
+
+    page.route("**/record/participants", lose)
+    page.get_by_role("button", name="Записать").click()
+    expect(page.locator("[data-sending]")).to_contain_text("Введённое сохранено")
+    page.wait_for_url("**/participants/*")
+    assert len(lost) == 2
+    assert lost[0] == lost[1]
+    assert _registered(site, inn) == 1
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_what_was_typed_is_there_after_a_reload_and_gone_after_signing_out(visits: Visits) -> None:
+    page = visits.signed_in("operator", "/record/participants")
+    _fill_in(page, "2466000017")
+    page.reload()
+    expect(page.get_by_label("ИНН").first).to_have_value("2466000017")
+    page.goto("/account")
+    page.get_by_role("button", name="Выйти", exact=True).click()
+    page.wait_for_url("**/login")
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_document_is_filed_with_its_sum_in_roubles(visits: Visits, site: Site) -> None:
+    visits.foretold |= {"status of 404", "status of 422"}
+    page = visits.signed_in("operator", f"/record/participants/{site.subjects['participant']}/evidence")
+    page.get_by_label("На дату").last.fill("2021-11-01")
+    page.get_by_label("Задолженность").fill("12,345")
+    page.get_by_role("button", name="Записать").click()
+    expect(page.locator(".field-wrong")).to_contain_text("Нужна сумма в рублях")
+    page.get_by_label("Задолженность").fill("1 234,50")
+    title = f"Справка {uuid4().hex[:6]}"
+    page.get_by_label("Название документа").fill(title)
+    page.get_by_role("button", name="Записать").click()
+    page.wait_for_url("**/participants/*")
+    query = "select body ->> 'debt_kopecks' from ckr.event where body -> 'document' ->> 'title' = %s"
+    assert site.rows(query, title) == [("123450",)]
