@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from api import conftest as api
 from api.centre import Centre, Client, accept, application, cluster, firm_inn, problem, ready_firm
 
-app, centre = api.app, api.centre
 FIRMS = 4
 
 

@@ -223,7 +223,7 @@ class Reader:
         if not q.strip():
             detail = "Напишите, что искать"
             raise Invalid("required", detail, [Problem("/q", "required", detail)])
-        moment = self._moment(when, "directory")
+        moment = self._moment(when, "directory", "funding")
         after = decoded(cursor, search.Key) if cursor else None
         with self._pool.connection() as conn:
             found, following = search.search(

@@ -1,7 +1,7 @@
 """Providers and money in PostgreSQL: versioned rows, as the directory's.
 
 `line` is the money of one component of a case, `budget` one setting of a year's limits; `no` orders what has the same
-day. `offer` and `block` belong to a provider.
+day. `offer` and `block` belong to a provider. `provider_sought` is for `search.py`, as in the directory.
 """
 
 TABLES = ("line", "budget", "provider", "offer", "block")
@@ -46,4 +46,7 @@ INDEXES = """
     create index if not exists budget_year on budget (year);
     create index if not exists offer_provider on offer (provider_id);
     create index if not exists block_provider on block (provider_id);
+    create index if not exists provider_sought on provider using gin (
+        to_tsvector('russian', ckr.sought(name)), ckr.sought(name) public.gin_trgm_ops,
+        ckr.numbers(array[inn]) public.gin_trgm_ops);
 """
