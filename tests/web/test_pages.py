@@ -28,7 +28,8 @@ VISITED = {
     "/record/participants": "/record/participants",
     "/record/participants/{id:uuid}/evidence": "/record/participants/{participant}/evidence",
 }
-NO_PAGES = {"/", "/moment", "/moment/at", "/static/{bundle:str}/{name:path}"}  # they lead on, or are a part
+FILES = {"/static/{bundle:str}/{name:path}", "/favicon.ico"}
+NO_PAGES = {"/", "/moment", "/moment/at", *FILES}  # they lead on, or are a part
 MORE = (
     f"/kpi/services?as_of={YEAR_END}&counted=false",
     "/kpi/sales?as_of=2021-06-30&known_position=900",
@@ -70,7 +71,7 @@ def test_every_page_names_its_roles_and_has_no_hook_of_its_own(app: Litestar) ->
     for method, path, handler in _pages(app):
         allowed = handler.opt.get("roles")
         assert allowed == ANYONE or (allowed and allowed <= set(ROLES)), (method, path)
-        assert allowed != ANYONE or path in ("/login", "/static/{bundle:str}/{name:path}"), path
+        assert allowed != ANYONE or path in {"/login", *FILES}, path
         assert handler.resolve_before_request() is _admit, path
 
 

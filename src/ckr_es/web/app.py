@@ -10,7 +10,7 @@ from ckr_es.api.app import Site
 from ckr_es.api.app import create_app as create_api
 from ckr_es.store.settings import Settings
 from ckr_es.web import forms, moments, refusals
-from ckr_es.web.assets import asset
+from ckr_es.web.assets import asset, icon
 from ckr_es.web.entries import FORMS, index
 from ckr_es.web.events import EventPages
 from ckr_es.web.kpi import KpiPages
@@ -25,6 +25,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     moments.go,
     moments.at,
     asset,
+    icon,
 )
 
 

@@ -49,6 +49,12 @@ def asset(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[byte
     return Response(_files()[name].read_bytes(), media_type=kind, headers=headers)
 
 
+@get("/favicon.ico", sync_to_thread=True, include_in_schema=False, **roles(ANYONE))
+def icon() -> Response[bytes]:
+    """The mark, for views that name none: answers of the API that are opened as pages."""
+    return Response(_files()["mark.svg"].read_bytes(), media_type=KINDS["svg"])
+
+
 @cache
 def _packed(name: str) -> bytes:
     return gzip.compress(_files()[name].read_bytes(), mtime=0)
