@@ -14,6 +14,7 @@ from ckr_es.web.assets import asset, icon
 from ckr_es.web.changes import change
 from ckr_es.web.entries import FORMS, index
 from ckr_es.web.events import EventPages
+from ckr_es.web.funding import funding
 from ckr_es.web.kpi import KpiPages
 from ckr_es.web.ledger import ledger
 from ckr_es.web.log import log
@@ -35,6 +36,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     SystemPages,
     roadmap,
     SupportPages,
+    funding,
     index,
     moments.go,
     moments.at,

@@ -47,6 +47,7 @@ NAVIGATION: Final = (
     Place("/kpi", "Показатели", READ_FIGURES),
     Place("/periods", "Отчёты", READ_FIGURES),
     Place("/roadmap", "Дорожная карта", READ_FIGURES),
+    Place("/funding", "Финансирование", READ_FIGURES),
     Place("/support-register", "Реестр поддержки", READ),
     Place("/follow-ups", "Опросы", READ),
     Place("/log", "Журнал", READ),

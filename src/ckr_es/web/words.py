@@ -55,9 +55,25 @@ SUPPORTS: Final[Mapping[SupportState, tuple[str, str]]] = MappingProxyType(
         "erased": ("данные удалены", "upcoming"),
     }
 )
+SOURCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "federal": "Федеральный бюджет",
+        "regional": "Краевой бюджет",
+        "other": "Другие источники",
+        "total": "Всего",
+    }
+)
+MONEY: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "reserved": ("занято", "under_way"),
+        "spent": ("израсходовано", "done"),
+        "released": ("освобождено", "upcoming"),
+    }
+)
 PROJECTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "directory": "Кластеры, участники, дела, поиск",
+        "funding": "Деньги и исполнители",
         "kpi": "Учёт показателей",
         "ledger": "Дерево хешей журнала",
     }
