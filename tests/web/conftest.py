@@ -180,13 +180,30 @@ def _subjects(site: Site) -> dict[str, str]:
     def one(query: str) -> str:
         return str(site.rows(query)[0][0])
 
+    def first(type: str, what: str = "event_id") -> str:
+        return one(f"select {what} from ckr.event where type = '{type}' order by position limit 1")
+
     corrected = "body ->> 'corrects'"
     return {
-        "event": one("select event_id from ckr.event where type = 'service-case.service-accepted' limit 1"),
+        "accepted": first("service-case.service-accepted", "stream_id"),
+        "group": first("group-service.held", "stream_id"),
+        "held": first("group-service.held"),
+        "code": first("cluster.proposed", "body ->> 'code'"),
+        "proposed": first("cluster.proposed"),
+        "planned": first("plan.set"),
+        "measure": first("roadmap.measure-reported", "body ->> 'item'"),
+        "reported": first("roadmap.measure-reported"),
+        "event": one(
+            "select event_id from ckr.event where type = 'service-case.service-accepted' order by position limit 1"
+        ),
         "correction": one(f"select event_id from ckr.event where {corrected} is not null limit 1"),
         "corrected": one(f"select {corrected} from ckr.event where {corrected} is not null limit 1"),
         "participant": one(
             "select stream_id from ckr.event where type = 'participant.registered' "
+            "and body ->> 'kind' = 'legal_entity' order by position limit 1"
+        ),
+        "registered": one(
+            "select event_id from ckr.event where type = 'participant.registered' "
             "and body ->> 'kind' = 'legal_entity' order by position limit 1"
         ),
         "person": one("select participant_id from ckr.identity where inn is not null limit 1"),
