@@ -31,6 +31,9 @@ def test_a_form_asks_for_nothing_that_its_command_does_not_know(form: Form) -> N
     known = fields_of(form.call.body)
     names = {(field.about or field.name).partition(".")[0] for field in form.fields}
     assert names <= set(known)
+    assert all(
+        field.label != field.name.rpartition(".")[2] for field in form.fields
+    )  # it is called something
     needed = {name for name, (_, needed) in known.items() if needed}
     given = {(field.about or field.name).partition(".")[0] for field in form.fields if not field.optional}
     assert needed - {"event_id", "values", "policy"} <= given  # those a form says itself, or part by part

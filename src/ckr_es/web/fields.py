@@ -16,6 +16,7 @@ from ckr_es.application import ServiceTracking
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.validation import fields_of, shape_of
 from ckr_es.web.page import Page
+from ckr_es.web.shown import lower_first
 from ckr_es.web.words import FIELDS, VALUES
 
 Kind = Literal["text", "area", "date", "month", "number", "money", "choice", "choices", "flag", "lines"]
@@ -25,6 +26,7 @@ Body = dict[str, Any]
 
 CODES: Final = frozenset({"service", "function"})  # of the catalogue: chosen, though any text fits their type
 AREAS: Final = frozenset({"conclusion", "note", "reason", "result", "specialisation"})  # of several lines
+RARE: Final = frozenset({"external_id", "funding", "licences", "sha256", "source"})
 HELP: Final = {"sha256": "Если файл хранится: по нему видно, что документ тот же."}
 LONGEST: Final = 110  # characters of an option
 
@@ -65,10 +67,16 @@ class Field(Struct, frozen=True, kw_only=True):
     about: str = ""
     codes: frozenset[str] = frozenset()
     group: str = ""  # a heading that stands above it
+    rare: bool = False  # stands aside until it is needed
 
     @property
     def id(self) -> str:
         return f"field-{self.name.replace('.', '-')}"
+
+    @property
+    def title(self) -> str:
+        """What it is called among others: a part of an object by the object."""
+        return self.label.partition(":")[0]
 
     def choose_from(self, asked: Asked) -> Options:
         return self.options(asked) if callable(self.options) else self.options
@@ -80,6 +88,7 @@ LATE_REASON: Final = Field(
     help="Нужна, только если дата лежит в закрытом периоде: отчёт за него уже сдан.",
     optional=True,
     codes=frozenset({"period-closed"}),
+    rare=True,
 )
 
 
@@ -102,8 +111,13 @@ def asked_for(
         inner = shape_of(hint).inner
         if isinstance(inner, type) and issubclass(inner, Struct):
             for part in asked_for(inner, at=f"{at}{name}."):
-                label = f"{_label(name)}: {_within(part.label)}"
-                whole = replace(part, label=label, optional=part.optional or not needed)
+                label = f"{_label(name)}: {lower_first(part.label)}"
+                whole = replace(
+                    part,
+                    label=label,
+                    optional=part.optional or not needed,
+                    rare=part.rare or (name == "document" and not needed),
+                )
                 made.append(replace(whole, **said.get(part.name.removeprefix(at).replace(".", "_"), {})))
         elif (kind := _kind(name, hint)) is not None:
             field = Field(
@@ -112,6 +126,7 @@ def asked_for(
                 kind=kind,
                 help=HELP.get(name, ""),
                 optional=not needed,
+                rare=name in RARE and not needed,
                 options=_options(name, hint) if kind in ("choice", "choices") else (),
             )
             made.append(replace(field, **said.get(name, {})))
@@ -181,11 +196,6 @@ def found(body: Mapping[str, Any], name: str) -> Any:
 
 def _label(name: str) -> str:
     return FIELDS.get(name, name)
-
-
-def _within(label: str) -> str:
-    """A label after another: «Номер» as «номер», «ИНН» as it is."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def _kind(name: str, hint: Any) -> Kind | None:

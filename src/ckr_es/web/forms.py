@@ -51,9 +51,9 @@ class Form(Struct, frozen=True, kw_only=True):
 
     Some forms need more: `more` fields by what they are about and what is typed so far; a `body` that is not simply
     what was typed; a `look` at what the command would find, shown by the template `shows` before anything is recorded
-    (None: nothing to show yet). `check` is the button that only looks, `told` are parts of a refusal that the look
-    has told already. `starts`: the path's steps for whoever begins from the list of forms on this day; `offered`:
-    whether a page of what it is about may lead here without knowing more.
+    (None: nothing to show yet; it may say that recording is not `possible`). `check` is the button that only looks,
+    `told` are parts of a refusal that the look has told already. `starts`: the path's steps for whoever begins from
+    the list of forms on this day; `offered`: whether a page of what it is about may lead here knowing no more.
     """
 
     path: str
@@ -233,6 +233,7 @@ def _show(
         options={field.name: field.choose_from(asked) for field in fields},
         key=key,
         wrong=wrong,
+        filled=[name for name, value in typed.items() if value] + (list(wrong.fields) if wrong else []),
         looked=_looked(form, asked, fields, typed),
         answered=answered,
     )

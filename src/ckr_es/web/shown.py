@@ -99,6 +99,11 @@ def person(id: str) -> str:
     return f"ИП {id[:8]}"
 
 
+def lower_first(label: str) -> str:
+    """A label after another: «Номер» as «номер», «ИНН» as it is."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
 def short(id: str) -> str:
     return id[:8]
 
@@ -117,6 +122,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "fact": fact,
     "person": person,
     "short_id": short,
+    "lower_first": lower_first,
     "period": russian.of_period,
 }
 

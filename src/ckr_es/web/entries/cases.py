@@ -9,11 +9,10 @@ from ckr_es.api.asked import Travel
 from ckr_es.api.cases import Acceptance, Decision, NewCase, NewComponent
 from ckr_es.api.scoring import NewScoring
 from ckr_es.application import Receipt
-from ckr_es.commands.group_services import resolved
 from ckr_es.rules import Invalid, Problem, Unknown
 from ckr_es.rules.calendar import today
 from ckr_es.rules.scoring import Qualitative, Quantitative, questionnaire_on
-from ckr_es.web.entries.subjects import about_case, case, clusters, firm, service_title
+from ckr_es.web.entries.subjects import about_case, by_inn, case, clusters, firm, service_title
 from ckr_es.web.fields import Asked, Body, Field, Options, Typed, asked_for
 from ckr_es.web.forms import Form
 from ckr_es.web.page import told
@@ -35,7 +34,7 @@ def _found(asked: Asked, said: Body) -> Mapping[str, Any] | None:
     """The participant of the INN, or what is wrong with it."""
     if not said.get("inn"):
         return None
-    (who,) = resolved(asked.tracking, [said["inn"]])
+    (who,) = by_inn(asked, [said["inn"]])
     if isinstance(who, Problem):
         raise Invalid(who.code, who.detail, [Problem("/inn", who.code, who.detail)])
     try:
@@ -131,8 +130,7 @@ def _questions(asked: Asked, typed: Typed) -> Sequence[Field]:
         Field(
             name=f"answers.{one.key}",
             label=one.title,
-            help=one.question,
-            optional=True,
+            help=one.question.replace("в копейках", "в рублях"),
             group="" if n else f"{asks.title}, анкета {asks.version}",
             **_answer(one),
         )
@@ -197,8 +195,8 @@ FORMS: Final = (
         fields=asked_for(
             NewScoring,
             but=("questionnaire",),
-            score={"label": "Балл без анкеты", "help": "От 0 до 100."},
-            conclusion={"label": "Вывод без анкеты"},
+            score={"label": "Балл без анкеты", "help": "От 0 до 100.", "rare": True},
+            conclusion={"label": "Вывод без анкеты", "rare": True},
         ),
     ),
     Form(

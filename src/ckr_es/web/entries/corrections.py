@@ -19,6 +19,7 @@ from ckr_es.api.reads import Reader
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.rules import Invalid, Problem, Refused, Unknown
 from ckr_es.web import shown
+from ckr_es.web.entries.subjects import clusters
 from ckr_es.web.fields import Asked, Body, Field, Typed, asked_for, found, put, shown_in
 from ckr_es.web.forms import RECORD_PATH, Form
 from ckr_es.web.page import Page, Shown, address, told
@@ -122,7 +123,14 @@ def _form(noun: str) -> Form:
                 initial=shown_in(field, found(said, field.name.removeprefix(PREFIX))),
                 group="" if n else "Как следует читать запись",
             )
-            for n, field in enumerate(asked_for(type, but=kind.fixed, at=PREFIX))
+            for n, field in enumerate(
+                asked_for(
+                    type,
+                    but=kind.fixed | {"group_service_id"},
+                    at=PREFIX,
+                    cluster={"kind": "choice", "options": clusters},
+                )
+            )
         ]
 
     def body(asked: Asked, said: Body) -> Body:

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from ckr_es.api.group_services import told as told_of
 from ckr_es.application import Receipt
-from ckr_es.commands.group_services import Draft, GroupService, look, resolved
+from ckr_es.commands.group_services import Draft, GroupService, look
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.calendar import today
 from ckr_es.rules.validation import parse
-from ckr_es.web.entries.subjects import clusters
+from ckr_es.web.entries.subjects import by_inn, clusters
 from ckr_es.web.fields import Asked, Body, Field, asked_for
 from ckr_es.web.forms import Form, requested
 from ckr_es.web.page import told
@@ -47,7 +47,7 @@ def _came(lines: Sequence[Line], whom: Sequence[UUID | Problem]) -> Body:
 def _as_list(asked: Asked, said: Body) -> Body:
     """Participants by their ids, in the order pasted. Raises Invalid naming each line that is nobody."""
     lines = _lines(said)
-    whom = resolved(asked.tracking, [who for who, _ in lines])
+    whom = by_inn(asked, [who for who, _ in lines])
     strangers = [who for who in whom if isinstance(who, Problem)]
     if strangers:
         raise Invalid(strangers[0].code, "В списке есть те, кого не нашли", strangers)
@@ -59,7 +59,7 @@ def _checked(asked: Asked, said: Body) -> Mapping[str, Any] | None:
     lines = _lines(said)
     if not lines:
         return None
-    whom = resolved(asked.tracking, [who for who, _ in lines])
+    whom = by_inn(asked, [who for who, _ in lines])
     known = {**said, **_came(lines, whom), LIST: [who for who, _ in lines]}
     draft = parse(Draft, known, today(datetime.now(UTC)))
     found: dict[str, Any] = told(told_of(look(asked.tracking, requested(asked), draft)))
@@ -68,8 +68,13 @@ def _checked(asked: Asked, said: Body) -> Mapping[str, Any] | None:
         "others": others,
         "possible": found["possible"],
         "lines": [
-            {**verdict, "pasted": who, "heads": heads}
-            for (who, heads), verdict in zip(lines, found["participants"], strict=True)
+            {
+                **verdict,
+                "pasted": line,
+                "heads": heads,
+                **({"detail": who.detail} if isinstance(who, Problem) else {}),
+            }
+            for (line, heads), who, verdict in zip(lines, whom, found["participants"], strict=True)
         ],
     }
 

@@ -1,10 +1,15 @@
 """Whom a form is about, in words, and what there is to choose from: as the API answers it."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from ckr_es.aggregates import cluster, participant, service_case
 from ckr_es.application import stream_id
+from ckr_es.commands.group_services import resolved
+from ckr_es.rules import Invalid, Problem, identifiers
 from ckr_es.rules.catalogue import SERVICES
 from ckr_es.web import shown
 from ckr_es.web.fields import Asked, Options
@@ -74,6 +79,22 @@ def cases_of_firm(asked: Asked, *, complex: bool | None = None) -> Options:
         )
     )["items"]
     return [(one["id"], named(one)) for one in listed]
+
+
+def by_inn(asked: Asked, lines: Sequence[str]) -> list[UUID | Problem]:
+    """The participant of each INN (or id), or what is wrong with it, in the words of INNs."""
+    return [
+        _of_inn(line, who) if isinstance(who, Problem) else who
+        for line, who in zip(lines, resolved(asked.tracking, lines), strict=True)
+    ]
+
+
+def _of_inn(line: str, problem: Problem) -> Problem:
+    try:
+        identifiers.inn(line)
+    except Invalid as wrong:
+        return replace(problem, detail=wrong.detail)
+    return problem
 
 
 def service_title(code: str) -> str:

@@ -26,6 +26,7 @@
         const [[, value]] = waiting.splice(at, 1);
         if (/checkbox|radio/.test(field.type)) field.checked = value.endsWith("=true");
         else field.value = value;
+        if (value && field.type !== "hidden") field.closest("details")?.setAttribute("open", "");
       }
       said.textContent = "Восстановлено то, что вы вводили раньше.";
     }
