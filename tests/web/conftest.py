@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from api.conftest import serving, settings_for
@@ -157,6 +158,15 @@ def visits(browser: Browser, site: Site) -> Iterator[Visits]:
     finally:
         watched.close()
     assert watched.wrong == []
+
+
+@pytest.fixture(scope="session")
+def cookies(site: Site) -> dict[str, str]:
+    """As the manager's browser sends them."""
+    sent = {"login": "manager", "password": site.passwords["manager"]}
+    answer = httpx.post(f"{site.base}/login", data=sent, trust_env=False)
+    assert answer.status_code == 303, answer.text
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0], "Accept": "text/html"}
 
 
 @pytest.fixture

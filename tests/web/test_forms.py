@@ -1,12 +1,15 @@
 """Forms: errors at their fields, one record for a double click, nothing lost without a connection or scripts."""
 
+import re
 from collections.abc import Callable
 from uuid import uuid4
 
+import httpx
 import pytest
 from api.centre import firm_inn
 from playwright.sync_api import Page, Route, expect
 from web.conftest import Site, Visits, axe
+from web.test_pages import VISITED
 
 from ckr_es.rules.validation import fields_of
 from ckr_es.web.entries import FORMS
@@ -137,3 +140,27 @@ def test_a_document_is_filed_with_its_sum_in_roubles(visits: Visits, site: Site)
     page.wait_for_url("**/participants/*")
     query = "select body ->> 'debt_kopecks' from ckr.event where body -> 'document' ->> 'title' = %s"
     assert site.rows(query, title) == [("123450",)]
+
+
+NEVER = ("", "\0", "9" * 5000, "ж" * 3000)  # no form can be recorded with these
+ODD = (*NEVER, "-1", "2021-13-45", "😀';--", "NaN", ";")
+
+
+@pytest.mark.parametrize("address", [one for one in VISITED.values() if one.startswith("/record/")])
+def test_whatever_is_typed_a_form_answers_what_is_wrong(
+    site: Site, cookies: dict[str, str], address: str
+) -> None:
+    address = address.format_map(site.subjects)
+    with httpx.Client(base_url=site.base, headers=cookies, trust_env=False) as client:
+        shown = client.get(address).text
+        form = shown[shown.index("<form method") :]
+        hidden = {"csrf", "key", "check"}
+        names = set(re.findall(r'name="([^"]+)"', form)) - hidden
+        (csrf,) = set(re.findall(r'name="csrf" value="([^"]+)"', form))
+        for odd in ODD:
+            sent = {"csrf": csrf, "key": uuid4().hex, **dict.fromkeys(names, odd)}
+            looked = client.post(address, data={**sent, "check": "yes"})
+            assert looked.status_code in (200, 422), (odd, looked.text[-1500:])
+            if odd in NEVER:
+                answer = client.post(address, data=sent)
+                assert answer.status_code in (409, 422), (odd, answer.text[-1500:])

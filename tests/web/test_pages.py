@@ -160,12 +160,3 @@ def test_a_page_is_answered_in_time(site: Site, cookies: dict[str, str], address
             assert answer.status_code == 200, answer.text[:2000]
             assert "cyrillic" not in str(answer.headers)
     assert min(took) < QUICK, took
-
-
-@pytest.fixture(scope="module")
-def cookies(site: Site) -> dict[str, str]:
-    """As the manager's browser sends them."""
-    sent = {"login": "manager", "password": site.passwords["manager"]}
-    answer = httpx.post(f"{site.base}/login", data=sent, trust_env=False)
-    assert answer.status_code == 303, answer.text
-    return {"Cookie": answer.headers["set-cookie"].partition(";")[0], "Accept": "text/html"}

@@ -248,6 +248,26 @@ def test_a_pasted_list_is_checked_line_by_line_and_recorded_whole(
     assert _held(site, title) == [(2,)]
 
 
+def test_a_condition_of_a_line_is_decided_away_by_whoever_may(working: Visits, site: Site) -> None:
+    _ready(working.signed_in("operator"), site, firm_inn(930), "ООО «Перегонка»", okved="11.01")
+    page = working.signed_in("manager", "/record/group-services")
+    _fill(
+        page,
+        title="Ярмарка",
+        service="SVC.д",
+        cluster=site.subjects["code"],
+        held_on=ON.isoformat(),
+        participants=firm_inn(930),
+    )
+    page.get_by_role("button", name="Проверить список").click()
+    expect(page.locator("#looked")).to_contain_text("нельзя")
+    page.get_by_label("Строка 1, ООО «Перегонка», E4: основание").fill("Не производит: письмо")
+    page.get_by_role("button", name="Проверить список").click()
+    expect(page.locator("#looked")).to_contain_text("запишется всем")
+    _send(page, "/events/", "Записать всем")
+    assert _held(site, "Ярмарка") == [(1,)]
+
+
 def test_a_list_sent_over_a_lost_connection_is_recorded_once(working: Visits, site: Site) -> None:
     working.foretold |= {"ERR_FAILED"}
     page = working.signed_in("operator")

@@ -28,6 +28,7 @@ CODES: Final = frozenset({"service", "function"})  # of the catalogue: chosen, t
 AREAS: Final = frozenset({"conclusion", "note", "reason", "result", "specialisation"})  # of several lines
 RARE: Final = frozenset({"external_id", "funding", "licences", "sha256", "source"})
 HELP: Final = {"sha256": "Если файл хранится: по нему видно, что документ тот же."}
+MOST_DIGITS: Final = 18
 LONGEST: Final = 110  # characters of an option
 
 
@@ -238,7 +239,7 @@ def _said(kind: Kind, value: Any) -> Any:
     match kind:
         case "number":
             digits = "".join(value.split())
-            if not (digits.isascii() and digits.removeprefix("-").isdigit()):
+            if not (digits.isascii() and digits.removeprefix("-").isdigit() and len(digits) <= MOST_DIGITS):
                 raise ValueError("Нужно целое число")
             return int(digits)
         case "money":
@@ -259,6 +260,6 @@ def _kopecks(text: str) -> int:
     except InvalidOperation:
         roubles = Decimal("NaN")
     kopecks = roubles.scaleb(2)
-    if not kopecks.is_finite() or kopecks != kopecks.to_integral_value():
+    if not kopecks.is_finite() or kopecks.adjusted() >= MOST_DIGITS or kopecks != kopecks.to_integral_value():
         raise ValueError("Нужна сумма в рублях, например 1 234,56")
     return int(kopecks)
