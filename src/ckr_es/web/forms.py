@@ -75,7 +75,7 @@ class Form(Struct, frozen=True, kw_only=True):
 
     @property
     def call(self) -> Call:
-        return _contract().find(self.path)[0]
+        return command(self.path)
 
     def asks(self, asked: Asked, typed: Typed) -> tuple[Field, ...]:
         """All fields of it, once the first of them are known."""
@@ -245,6 +245,11 @@ def _looked(form: Form, asked: Asked, fields: Sequence[Field], typed: Typed) -> 
         return form.look(asked, body_of(fields, typed))
     except Refused:
         return None
+
+
+def command(path: str) -> Call:
+    """What a path of the contract asks for."""
+    return _contract().find(path)[0]
 
 
 @cache

@@ -44,22 +44,18 @@ def index(page: Shown) -> Response[Any]:
     return page.show("record.html", forms=begun)
 
 
-def offered(page: Page, under: str, **steps: Any) -> list[tuple[str, str]]:
-    """Title and address of each form on what stands `under` a path, "/cases/{id}" with its id, for this role."""
+def forms_of(page: Page, path: str) -> list[Form]:
+    """The forms about a thing of this path, for this role, that need to know no more than which thing it is."""
     return [
-        (form.title, RECORD_PATH + form.path.format_map(steps))
+        form
         for form in FORMS
-        if _may(page, form)
-        and form.path.startswith(f"{under}/")
-        and _steps(form) == set(steps)
+        if form.path.startswith(f"{path}/")
         and form.offered
+        and form.path.count("{") == 1
+        and _may(page, form)
     ]
 
 
 def _may(page: Page, form: Form) -> bool:
     call, caller = form.call, page.caller
     return caller.role in call.roles and not (call.whole_centre and caller.cluster)
-
-
-def _steps(form: Form) -> set[str]:
-    return {step[0] for step in form.call.template if isinstance(step, tuple)}
