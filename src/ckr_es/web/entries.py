@@ -8,7 +8,7 @@ from ckr_es.aggregates import participant
 from ckr_es.api.auth import RECORD, roles
 from ckr_es.rules.rule_sets import conditions, in_force
 from ckr_es.web.forms import LATE_REASON, RECORD_PATH, Asked, Field, Form, Options, uuid_of
-from ckr_es.web.page import Shown, told
+from ckr_es.web.page import Page, Shown, told
 from ckr_es.web.words import EVIDENCE, KINDS
 
 
@@ -111,3 +111,10 @@ def index(page: Shown) -> Response[Any]:
     """The forms that begin something new, for this role."""
     mine = [form for form in FORMS if page.caller.role in form.call.roles and "{" not in form.path]
     return page.show("record.html", forms=mine)
+
+
+def forms_of(page: Page, path: str) -> list[Form]:
+    """The forms about a thing of this path, for this role; their addresses have the braces still."""
+    return [
+        form for form in FORMS if form.path.startswith(f"{path}/") and page.caller.role in form.call.roles
+    ]

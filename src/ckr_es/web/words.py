@@ -23,12 +23,58 @@ UNITS: Final[Mapping[str, str]] = MappingProxyType(
 LIGHTS: Final[Mapping[str, str]] = MappingProxyType(
     {"green": "выполняется", "yellow": "под угрозой", "red": "не выполняется"}
 )
+CASE_STATUS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "open": "рассматривается",
+        "eligible": "соответствует условиям",
+        "refused": "отказано",
+        "agreed": "договор подписан",
+        "in_progress": "услуги оказываются",
+        "completed": "завершено",
+        "cancelled": "прекращено",
+    }
+)
+CLUSTER_STATUS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "proposed": "предложен",
+        "formed": "действует",
+        "reorganised": "преобразован в ассоциацию",
+        "dissolved": "ликвидирован",
+    }
+)
+FOUND: Final[Mapping[str, str]] = MappingProxyType(
+    {"participant": "Участники", "case": "Дела", "cluster": "Кластеры"}
+)
+PLACES: Final[Mapping[str, str]] = MappingProxyType(
+    {"participant": "/participants/", "case": "/cases/", "cluster": "/clusters/"}
+)
+MATCHED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "name": "наименование",
+        "title": "наименование",
+        "specialisation": "специализация",
+        "code": "код",
+        "inn": "ИНН",
+        "legal_inn": "ИНН ассоциации",
+        "ogrn": "ОГРН",
+        "external_id": "номер заявки",
+        "agreement_number": "номер договора",
+        "act_number": "номер акта",
+    }
+)
+HOW: Final[Mapping[str, str]] = MappingProxyType(
+    {"number": "совпадает", "begins": "так начинается", "words": "есть эти слова", "similar": "похоже"}
+)
+MARKS = words.MARKS
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "legal_entity": "юридическое лицо",
         "entrepreneur": "индивидуальный предприниматель",
         "organisation": "организация",
     }
+)
+PARTIES: Final[Mapping[str, str]] = MappingProxyType(
+    {"legal_entity": "юрлицо", "entrepreneur": "предприниматель", "organisation": "организация"}
 )
 EVIDENCE: Final[Mapping[str, str]] = MappingProxyType(
     {"tax_certificate": "справка о налогах", "declaration": "заявление заявителя", "document": "документ"}
