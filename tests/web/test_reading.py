@@ -68,7 +68,7 @@ def test_everything_is_read_and_found_without_scripts(visits: Visits) -> None:
     expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
     assert f"as_of={YEAR_END}" in page.url
     page.get_by_role("link", name="Дела").first.click()
-    page.get_by_label("Услуга", exact=True).select_option("комплексная")
+    page.get_by_role("combobox", name="Услуга").select_option("комплексная")
     page.get_by_role("button", name="Отобрать").click()
     expect(page.get_by_role("table", name="Дела").get_by_text("комплексная:").first).to_be_visible()
     expect(page.get_by_role("table", name="Дела").get_by_role("row")).to_have_count(51)

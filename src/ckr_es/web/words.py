@@ -42,6 +42,9 @@ CLUSTER_STATUS: Final[Mapping[str, str]] = MappingProxyType(
         "dissolved": "ликвидирован",
     }
 )
+SUPPORT_NOTES: Final[Mapping[str, str]] = MappingProxyType(
+    {"analogous-support": "Такая же поддержка прежде", "support-violation": "Нарушения при прежней поддержке"}
+)
 FOUND: Final[Mapping[str, str]] = MappingProxyType(
     {"participant": "Участники", "case": "Дела", "cluster": "Кластеры"}
 )
