@@ -13,7 +13,7 @@ from ckr_es.web import forms, moments, refusals
 from ckr_es.web.assets import asset, icon
 from ckr_es.web.cases import CasePages
 from ckr_es.web.clusters import ClusterPages
-from ckr_es.web.entries import FORMS, index
+from ckr_es.web.entries import FORMS, index, offered
 from ckr_es.web.events import EventPages
 from ckr_es.web.firms import FirmPages
 from ckr_es.web.kpi import KpiPages
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     site = Site(
         routes=[*PAGES, *map(forms.routes, FORMS)],
         dependencies={"page": Provide(provide_page, sync_to_thread=False)},
-        templates=templates(),
+        templates=templates(offered=offered),
         handlers=refusals.handlers(),
     )
     return create_api(settings, site)

@@ -16,7 +16,6 @@ from ckr_es.api.reads import Reader
 from ckr_es.projections.directory_reads import CaseStatus
 from ckr_es.rules.rule_sets import conditions, rule_set
 from ckr_es.web.clusters import titles
-from ckr_es.web.entries import forms_of
 from ckr_es.web.filters import PAGE, Filter, chosen
 from ckr_es.web.page import Shown, told
 
@@ -83,7 +82,6 @@ class CasePages(Controller):
             acts=_acts(standing),
             history=records,
             clusters=titles(reading, when),
-            forms=forms_of(page, "/cases/{id}"),
         )
 
 

@@ -14,7 +14,6 @@ from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.commands import cluster_stream
 from ckr_es.projections.directory_reads import ClusterStatus
-from ckr_es.web.entries import forms_of
 from ckr_es.web.filters import PAGE, Filter, chosen
 from ckr_es.web.page import Shown, told
 
@@ -52,7 +51,6 @@ class ClusterPages(Controller):
             members=told(reading.members(code, when, ALL, None)),
             figures=told(figures.outlook(when, code))["rows"],
             history=told(reading.timeline(stream, None, when, PAGE, cursor)),
-            forms=forms_of(page, "/clusters/{code}"),
         )
 
 

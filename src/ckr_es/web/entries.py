@@ -113,8 +113,10 @@ def index(page: Shown) -> Response[Any]:
     return page.show("record.html", forms=mine)
 
 
-def forms_of(page: Page, path: str) -> list[Form]:
-    """The forms about a thing of this path, for this role; their addresses have the braces still."""
+def offered(page: Page, under: str, **steps: Any) -> list[tuple[str, str]]:
+    """Title and address of each form on what stands `under` a path, "/cases/{id}" with its id, for this role."""
     return [
-        form for form in FORMS if form.path.startswith(f"{path}/") and page.caller.role in form.call.roles
+        (form.title, RECORD_PATH + form.path.format_map(steps))
+        for form in FORMS
+        if page.caller.role in form.call.roles and form.path.startswith(f"{under}/")
     ]

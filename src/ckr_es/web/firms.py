@@ -14,7 +14,6 @@ from ckr_es.api.auth import READ, roles
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.web.clusters import titles
-from ckr_es.web.entries import forms_of
 from ckr_es.web.filters import PAGE, Filter, chosen
 from ckr_es.web.page import Shown, told
 from ckr_es.web.shown import quarter
@@ -90,7 +89,6 @@ class FirmPages(Controller):
             follow_ups=told(follow_ups)["items"],
             history=told(reading.timeline(None, id, when, PAGE, cursor)),
             clusters=titles(reading, when),
-            forms=forms_of(page, "/participants/{id}"),
         )
 
 

@@ -185,7 +185,8 @@ def recorded_at(tracking: ServiceTracking, position: int) -> datetime | None:
     return found[0] if found else None
 
 
-def templates() -> TemplateConfig[JinjaTemplateEngine]:
+def templates(**known: Any) -> TemplateConfig[JinjaTemplateEngine]:
+    """`known`: what else templates may call."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ckr_es.web"),
         autoescape=True,
@@ -194,5 +195,5 @@ def templates() -> TemplateConfig[JinjaTemplateEngine]:
         lstrip_blocks=True,
     )
     environment.filters.update(shown.FILTERS)
-    environment.globals.update(asset=assets.address, words=words)
+    environment.globals.update(asset=assets.address, words=words, **known)
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))

@@ -12,8 +12,9 @@ from ckr_es.rules.catalogue import SERVICES
 from ckr_es.web.words import FIELDS, UNITS, VALUES
 
 UNTOLD: Final = frozenset({
-    "answer_sha256", "answers", "case_id", "checks", "component_no", "group_service_id", "identity_commitment", "kind",
-    "licences", "mandatory", "notes", "okved_additional", "okved_version", "questionnaire", "rule_set", "voids",
+    "answer_sha256", "answers", "case_id", "checks", "component_no", "event_id", "group_service_id",
+    "identity_commitment", "kind", "licences", "mandatory", "notes", "okved_additional", "okved_version",
+    "questionnaire", "rule_set", "voids",
 })  # fmt: skip
 NBSP: Final = "\u00a0"
 MONTHS: Final = (
@@ -114,7 +115,7 @@ def fact(value: Any, name: str = "") -> str:
             return money(value)
         case int() | float() if name not in ("year", "position", "component_no"):
             return number(value)
-        case str() if name.endswith("_on") or name in ("as_of", "date", "until"):
+        case str() if name.endswith("_on") or name in ("as_of", "date", "declared_as_of", "on", "until"):
             return day(value)
         case str():
             return VALUES.get(name, {}).get(value, value)
