@@ -139,7 +139,6 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "applied_on": "заявка от",
         "approved_on": "утверждено",
         "as_of": "на",
-        "assessed_on": "оценено",
         "attendees": "пришло человек",
         "basis": "основание",
         "cancelled_on": "прекращено",
