@@ -220,4 +220,12 @@ def _subjects(site: Site) -> dict[str, str]:
         "case": one(
             "select stream_id from ckr.event where type = 'service-case.eligibility-decided' order by position limit 1"
         ),
+        "cluster": one("select code from directory.cluster order by formed_on limit 1"),
+        "undecided": one(
+            "select id || '?as_of=' || applied_on from directory.service_case "
+            "where known_to is null and decided_on > applied_on order by applied_on, id limit 1"
+        ),
+        "corrected_firm": one(
+            f"select participant_id from ckr.event where {corrected} is not null and participant_id is not null limit 1"
+        ),
     }

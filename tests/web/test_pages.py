@@ -24,6 +24,14 @@ VISITED = {
     "/kpi": f"/kpi?as_of={YEAR_END}",
     "/kpi/{kpi:str}": f"/kpi/services?as_of={YEAR_END}",
     "/events/{event_id:uuid}": f"/events/{{event}}?as_of={YEAR_END}",
+    "/participants": f"/participants?as_of={YEAR_END}",
+    "/participants/{id:uuid}": f"/participants/{{participant}}?as_of={YEAR_END}",
+    "/cases": f"/cases?as_of={YEAR_END}",
+    "/cases/{id:uuid}": f"/cases/{{case}}?as_of={YEAR_END}",
+    "/clusters": f"/clusters?as_of={YEAR_END}",
+    "/clusters/{code:str}": f"/clusters/{{cluster}}?as_of={YEAR_END}",
+    "/search": f"/search?q=2021&as_of={YEAR_END}",
+    "/search/persons": "/search/persons",
     "/record": "/record",
     "/record/participants": "/record/participants",
     **{
@@ -98,6 +106,12 @@ MORE = (
     "/kpi/sales?as_of=2021-06-30&known_position=900",
     "/events/{correction}",
     "/events/{corrected}",
+    f"/cases?eligibility=stale&as_of={YEAR_END}",
+    "/cases/{undecided}",
+    f"/participants/{{corrected_firm}}?as_of={YEAR_END}",
+    f"/participants/{{person}}?as_of={YEAR_END}",
+    f"/participants?q=нет такого&as_of={YEAR_END}",
+    f"/search?q=сибри&as_of={YEAR_END}",
     "/nowhere",
 )
 OTHERS = ("/api", "/health", "/metrics")

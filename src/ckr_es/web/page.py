@@ -15,7 +15,7 @@ from litestar.response import Template
 from litestar.template import TemplateConfig
 
 from ckr_es.api.asked import Travel
-from ckr_es.api.auth import READ_FIGURES, RECORD, Caller
+from ckr_es.api.auth import READ, READ_FIGURES, RECORD, Caller
 from ckr_es.api.moments import plain_numbers
 from ckr_es.application import ServiceTracking
 from ckr_es.rules.calendar import KRASNOYARSK
@@ -44,6 +44,9 @@ class Place(NamedTuple):
 
 NAVIGATION: Final = (
     Place("/kpi", "Показатели", READ_FIGURES),
+    Place("/participants", "Участники", READ),
+    Place("/cases", "Дела", READ),
+    Place("/clusters", "Кластеры", READ),
     Place("/record", "Записать", RECORD),
 )
 
@@ -79,6 +82,10 @@ class Page:
     def places(self) -> list[Place]:
         """Where this role may go."""
         return [place for place in NAVIGATION if self.caller.role in place.roles]
+
+    @property
+    def searches(self) -> bool:
+        return self.caller.role in READ
 
     # the moment
 

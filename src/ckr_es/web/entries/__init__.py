@@ -44,18 +44,26 @@ def index(page: Shown) -> Response[Any]:
     return page.show("record.html", forms=begun)
 
 
-def forms_of(page: Page, path: str) -> list[Form]:
-    """The forms about a thing of this path, for this role, that need to know no more than which thing it is."""
-    return [
-        form
-        for form in FORMS
-        if form.path.startswith(f"{path}/")
-        and form.offered
-        and form.path.count("{") == 1
-        and _may(page, form)
+def offered(page: Page, under: str, **steps: Any) -> list[tuple[str, str]]:
+    """Title and address of each form on what stands `under` a path, "/cases/{id}" with its id, for this role."""
+    mine = [form for form in FORMS if _may(page, form)]
+    about = [
+        (form.title, page.link(RECORD_PATH + form.path.format_map(steps)))
+        for form in mine
+        if form.path.startswith(f"{under}/") and form.offered and _steps(form) == set(steps)
     ]
+    begun = [
+        (form.title, page.link(RECORD_PATH + form.path, of=steps["id"]))
+        for form in mine
+        if form.begun_at == under and set(steps) == {"id"}
+    ]
+    return [*begun, *about]
 
 
 def _may(page: Page, form: Form) -> bool:
     call, caller = form.call, page.caller
     return caller.role in call.roles and not (call.whole_centre and caller.cluster)
+
+
+def _steps(form: Form) -> set[str]:
+    return {step[0] for step in form.call.template if isinstance(step, tuple)}

@@ -168,6 +168,7 @@ FORMS: Final = (
         title="Открыть дело",
         lead="Заявка участника на одну услугу или на комплексную.",
         then=_to_case,
+        begun_at="/participants/{id}",
         initial=_known_firm,
         look=_found,
         shows="looked/firm.html",
