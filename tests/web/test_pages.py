@@ -37,12 +37,83 @@ VISITED = {
     "/access-log": "/access-log",
     "/erasures": "/erasures",
     "/events/{event_id:uuid}": f"/events/{{event}}?as_of={YEAR_END}",
+    "/participants": f"/participants?as_of={YEAR_END}",
+    "/participants/{id:uuid}": f"/participants/{{participant}}?as_of={YEAR_END}",
+    "/cases": f"/cases?as_of={YEAR_END}",
+    "/cases/{id:uuid}": f"/cases/{{case}}?as_of={YEAR_END}",
+    "/clusters": f"/clusters?as_of={YEAR_END}",
+    "/clusters/{code:str}": f"/clusters/{{cluster}}?as_of={YEAR_END}",
+    "/search": f"/search?q=2021&as_of={YEAR_END}",
+    "/search/persons": "/search/persons",
     "/record": "/record",
     "/record/participants": "/record/participants",
-    "/record/participants/{id:uuid}/evidence": "/record/participants/{participant}/evidence",
+    **{
+        f"/record/participants/{{id:uuid}}/{step}": f"/record/participants/{{participant}}/{step}"
+        for step in (
+            "registry-lookups",
+            "registry-checks",
+            "evidence",
+            "memberships",
+            "jobs-reports",
+            "sales-reports",
+            "products",
+            "follow-ups",
+            "identity",
+        )
+    },
+    "/record/participants/{id:uuid}/memberships/{code:str}/end": (
+        "/record/participants/{participant}/memberships/{code}/end"
+    ),
+    "/record/participants/{id:uuid}/corrections": "/record/participants/{participant}/corrections?of={registered}",
+    "/record/cases": "/record/cases?of={participant}",
+    **{
+        f"/record/cases/{{id:uuid}}/{step}": f"/record/cases/{{case}}/{step}?as_of={YEAR_END}"
+        for step in (
+            "scoring",
+            "components",
+            "eligibility-decision",
+            "agreement",
+            "acceptances",
+            "cancellation",
+        )
+    },
+    "/record/cases/{id:uuid}/corrections": "/record/cases/{accepted}/corrections?of={event}",
+    "/record/group-services": "/record/group-services",
+    "/record/group-services/{id:uuid}/corrections": "/record/group-services/{group}/corrections?of={held}",
+    "/record/clusters": "/record/clusters",
+    **{
+        f"/record/clusters/{{code:str}}/{step}": f"/record/clusters/{{code}}/{step}"
+        for step in (
+            "formation",
+            "title",
+            "programmes",
+            "assessments",
+            "brands",
+            "projects",
+            "projects/end",
+            "equipment",
+            "activities",
+            "reorganisation",
+            "dissolution",
+        )
+    },
+    "/record/clusters/{code:str}/corrections": "/record/clusters/{code}/corrections?of={proposed}",
+    "/record/periods/{label:str}/closing": "/record/periods/2021-Q4/closing",
+    "/record/periods/{label:str}/reopening": "/record/periods/2021-Q1/reopening",
+    "/record/plans/{year:int}": "/record/plans/2021",
+    "/record/plans/{year:int}/funding": "/record/plans/2021/funding",
+    "/record/plans/{year:int}/corrections": "/record/plans/2021/corrections?of={planned}",
+    "/record/roadmap/{item:str}/reports": "/record/roadmap/11/reports",
+    "/record/roadmap/{item:str}/corrections": "/record/roadmap/{measure}/corrections?of={reported}",
 }
 FILES = {"/static/{bundle:str}/{name:path}", "/favicon.ico"}
-NO_PAGES = {"/", "/moment", "/moment/at", *FILES}  # they lead on, or are a part
+NO_PAGES = {
+    "/",
+    "/moment",
+    "/moment/at",
+    "/record/corrections/{event_id:uuid}",
+    *FILES,
+}  # they lead on, or are a part
 MORE = (
     f"/kpi/services?as_of={YEAR_END}&counted=false",
     "/kpi/sales?as_of=2021-06-30&known_position=900",
@@ -62,6 +133,12 @@ MORE = (
     "/ledger?position=x&old=900&new=50",
     "/events/{correction}",
     "/events/{corrected}",
+    f"/cases?eligibility=stale&as_of={YEAR_END}",
+    "/cases/{undecided}",
+    f"/participants/{{corrected_firm}}?as_of={YEAR_END}",
+    f"/participants/{{person}}?as_of={YEAR_END}",
+    f"/participants?q=нет такого&as_of={YEAR_END}",
+    f"/search?q=сибри&as_of={YEAR_END}",
     "/nowhere",
 )
 OTHERS = ("/api", "/health", "/metrics")

@@ -1,7 +1,7 @@
 """Questions the API answers of streams, lists and the log: at which day and position, and to whose eyes."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -255,6 +255,12 @@ class Reader:
             "items": found,
             "next_cursor": encoded(following) if following else None,
         }
+
+    def names(self, when: Travel, ids: Iterable[UUID]) -> dict[str, str]:
+        """What participants of a list are called, by their ids as they stand in JSON."""
+        moment = self._moment(when, "directory")
+        with self._pool.connection() as conn:
+            return {str(id): name for id, name in directory.names(conn, ids, moment.position).items()}
 
     def cases(
         self,

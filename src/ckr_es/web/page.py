@@ -46,9 +46,12 @@ class Place(NamedTuple):
 NAVIGATION: Final = (
     Place("/kpi", "Показатели", READ_FIGURES),
     Place("/periods", "Отчёты", READ_FIGURES),
+    Place("/participants", "Участники", READ),
+    Place("/cases", "Дела", READ),
+    Place("/clusters", "Кластеры", READ),
     Place("/roadmap", "Дорожная карта", READ_FIGURES),
-    Place("/funding", "Финансирование", READ_FIGURES),
-    Place("/support-register", "Реестр поддержки", READ),
+    Place("/funding", "Финансы", READ_FIGURES),
+    Place("/support-register", "Поддержка", READ),
     Place("/follow-ups", "Опросы", READ),
     Place("/log", "Журнал", READ),
     Place("/ledger", "Доказательства", READ),
@@ -96,6 +99,10 @@ class Page:
     @property
     def reads_log(self) -> bool:
         return self.caller.role in READ and self.caller.cluster is None
+
+    @property
+    def searches(self) -> bool:
+        return self.caller.role in READ
 
     # the moment
 
@@ -199,7 +206,8 @@ def recorded_at(tracking: ServiceTracking, position: int) -> datetime | None:
     return found[0] if found else None
 
 
-def templates() -> TemplateConfig[JinjaTemplateEngine]:
+def templates(**known: Any) -> TemplateConfig[JinjaTemplateEngine]:
+    """`known`: what else templates may call."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ckr_es.web"),
         autoescape=True,
@@ -208,5 +216,5 @@ def templates() -> TemplateConfig[JinjaTemplateEngine]:
         lstrip_blocks=True,
     )
     environment.filters.update(shown.FILTERS)
-    environment.globals.update(asset=assets.address, words=words)
+    environment.globals.update(asset=assets.address, words=words, **known)
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))

@@ -43,6 +43,7 @@ class SupportPages(Controller):
         return page.show(
             "support.html",
             found=told(Response(found)),
+            names=reading.names(page.when, {one.participant_id for one in found["items"]}),
             totals=every["totals"],
             files=told(Response(files(tracking, pool, page.when, FILES, None)))["items"],
             state=in_state,
@@ -67,6 +68,7 @@ class SupportPages(Controller):
         return page.show(
             "follow_ups.html",
             found=told(Response(found)),
+            names=reading.names(page.when, {one.participant_id for one in found["items"]}),
             effect=told(Response(reading.follow_up_effect(page.when, cluster)))["items"],
             chosen=status,
             narrowed=participant_id or cluster,
