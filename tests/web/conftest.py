@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from api.conftest import serving, settings_for
@@ -159,6 +160,15 @@ def visits(browser: Browser, site: Site) -> Iterator[Visits]:
     assert watched.wrong == []
 
 
+@pytest.fixture(scope="session")
+def cookies(site: Site) -> dict[str, str]:
+    """As the manager's browser sends them."""
+    sent = {"login": "manager", "password": site.passwords["manager"]}
+    answer = httpx.post(f"{site.base}/login", data=sent, trust_env=False)
+    assert answer.status_code == 303, answer.text
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0], "Accept": "text/html"}
+
+
 @pytest.fixture
 def signed_in(visits: Visits) -> Callable[..., Page]:
     return visits.signed_in
@@ -180,17 +190,42 @@ def _subjects(site: Site) -> dict[str, str]:
     def one(query: str) -> str:
         return str(site.rows(query)[0][0])
 
+    def first(type: str, what: str = "event_id") -> str:
+        return one(f"select {what} from ckr.event where type = '{type}' order by position limit 1")
+
     corrected = "body ->> 'corrects'"
     return {
-        "event": one("select event_id from ckr.event where type = 'service-case.service-accepted' limit 1"),
+        "accepted": first("service-case.service-accepted", "stream_id"),
+        "group": first("group-service.held", "stream_id"),
+        "held": first("group-service.held"),
+        "code": first("cluster.proposed", "body ->> 'code'"),
+        "proposed": first("cluster.proposed"),
+        "planned": first("plan.set"),
+        "measure": first("roadmap.measure-reported", "body ->> 'item'"),
+        "reported": first("roadmap.measure-reported"),
+        "event": one(
+            "select event_id from ckr.event where type = 'service-case.service-accepted' order by position limit 1"
+        ),
         "correction": one(f"select event_id from ckr.event where {corrected} is not null limit 1"),
         "corrected": one(f"select {corrected} from ckr.event where {corrected} is not null limit 1"),
         "participant": one(
             "select stream_id from ckr.event where type = 'participant.registered' "
             "and body ->> 'kind' = 'legal_entity' order by position limit 1"
         ),
+        "registered": one(
+            "select event_id from ckr.event where type = 'participant.registered' "
+            "and body ->> 'kind' = 'legal_entity' order by position limit 1"
+        ),
         "person": one("select participant_id from ckr.identity where inn is not null limit 1"),
         "case": one(
             "select stream_id from ckr.event where type = 'service-case.eligibility-decided' order by position limit 1"
+        ),
+        "cluster": one("select code from directory.cluster order by formed_on limit 1"),
+        "undecided": one(
+            "select id || '?as_of=' || applied_on from directory.service_case "
+            "where known_to is null and decided_on > applied_on order by applied_on, id limit 1"
+        ),
+        "corrected_firm": one(
+            f"select participant_id from ckr.event where {corrected} is not null and participant_id is not null limit 1"
         ),
     }

@@ -1,14 +1,19 @@
 """Forms: errors at their fields, one record for a double click, nothing lost without a connection or scripts."""
 
+import re
 from collections.abc import Callable
 from uuid import uuid4
 
+import httpx
 import pytest
 from api.centre import firm_inn
 from playwright.sync_api import Page, Route, expect
 from web.conftest import Site, Visits, axe
+from web.test_pages import VISITED
 
+from ckr_es.rules.validation import fields_of
 from ckr_es.web.entries import FORMS
+from ckr_es.web.forms import Form
 
 SignedIn = Callable[..., Page]
 
@@ -19,22 +24,22 @@ def _registered(site: Site, inn: str) -> int:
 
 
 def _fill_in(page: Page, inn: str, name: str = "ООО «Проба»") -> None:
-    page.get_by_label("ИНН").fill(inn)
+    page.locator("[name=inn]").fill(inn)
     page.get_by_label("Наименование").fill(name)
     page.get_by_label("Дата регистрации в центре").fill("2021-11-01")
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.path)
-def test_a_form_asks_for_nothing_that_its_command_does_not_know(form: object) -> None:
-    from ckr_es.rules.validation import _fields
-    from ckr_es.web.forms import Form
-
-    assert isinstance(form, Form)
-    known = _fields(form.call.body)
-    names = [field.name.partition(".")[0] for field in form.fields]
-    assert set(names) <= set(known)
-    required = {name for name, (_, needed) in known.items() if needed}
-    assert required <= {field.name.partition(".")[0] for field in form.fields if not field.optional}
+def test_a_form_asks_for_nothing_that_its_command_does_not_know(form: Form) -> None:
+    known = fields_of(form.call.body)
+    given: set[str] = set()
+    for field in form.fields:
+        assert field.label != field.name.rpartition(".")[2]  # it is called something
+        said = {name.partition(".")[0] for name in (field.name, field.about)} & set(known)
+        assert said
+        given |= set() if field.optional else said
+    needed = {name for name, (_, needed) in known.items() if needed}
+    assert needed - {"event_id", "values", "policy"} <= given  # those a form says itself, or part by part
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
@@ -52,12 +57,12 @@ def test_errors_stand_at_the_field_and_what_was_typed_stays(
     expect(wrong.nth(0)).to_contain_text("Контрольное число ИНН не сходится")
     expect(wrong.nth(0)).to_contain_text("inn-invalid")
     expect(wrong.nth(1)).to_contain_text("Не указано обязательное поле")
-    expect(page.get_by_label("ИНН").first).to_have_value("2466000018")
+    expect(page.locator("[name=inn]")).to_have_value("2466000018")
     expect(page.get_by_label("Наименование")).to_have_value("ООО «Проба»")
     if scripts:
         assert axe(page) == []
     inn = firm_inn(881 + scripts)
-    page.get_by_label("ИНН").first.fill(inn)
+    page.locator("[name=inn]").fill(inn)
     page.get_by_label("Дата регистрации в центре").fill("2021-11-01")
     visits.foretold.add("status of 404")  # the firm's page is not built yet
     page.get_by_role("button", name="Записать").click()
@@ -114,7 +119,7 @@ def test_what_was_typed_is_there_after_a_reload_and_gone_after_signing_out(visit
     page = visits.signed_in("operator", "/record/participants")
     _fill_in(page, "2466000017")
     page.reload()
-    expect(page.get_by_label("ИНН").first).to_have_value("2466000017")
+    expect(page.locator("[name=inn]")).to_have_value("2466000017")
     page.goto("/account")
     page.get_by_role("button", name="Выйти", exact=True).click()
     page.wait_for_url("**/login")
@@ -135,3 +140,27 @@ def test_a_document_is_filed_with_its_sum_in_roubles(visits: Visits, site: Site)
     page.wait_for_url("**/participants/*")
     query = "select body ->> 'debt_kopecks' from ckr.event where body -> 'document' ->> 'title' = %s"
     assert site.rows(query, title) == [("123450",)]
+
+
+NEVER = ("", "\0", "9" * 5000, "ж" * 3000)  # no form can be recorded with these
+ODD = (*NEVER, "-1", "2021-13-45", "😀';--", "NaN", ";")
+
+
+@pytest.mark.parametrize("address", [one for one in VISITED.values() if one.startswith("/record/")])
+def test_whatever_is_typed_a_form_answers_what_is_wrong(
+    site: Site, cookies: dict[str, str], address: str
+) -> None:
+    address = address.format_map(site.subjects)
+    with httpx.Client(base_url=site.base, headers=cookies, trust_env=False) as client:
+        shown = client.get(address).text
+        form = shown[shown.index("<form method") :]
+        hidden = {"csrf", "key", "check"}
+        names = set(re.findall(r'name="([^"]+)"', form)) - hidden
+        (csrf,) = set(re.findall(r'name="csrf" value="([^"]+)"', form))
+        for odd in ODD:
+            sent = {"csrf": csrf, "key": uuid4().hex, **dict.fromkeys(names, odd)}
+            looked = client.post(address, data={**sent, "check": "yes"})
+            assert looked.status_code in (200, 422), (odd, looked.text[-1500:])
+            if odd in NEVER:
+                answer = client.post(address, data=sent)
+                assert answer.status_code in (409, 422), (odd, answer.text[-1500:])

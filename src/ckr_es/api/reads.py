@@ -1,7 +1,7 @@
 """Questions the API answers of streams, lists and the log: at which day and position, and to whose eyes."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -22,9 +22,10 @@ from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups, group_services
 from ckr_es.audit.trace import trace
+from ckr_es.commands import conflicts
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import search, support, timeline
+from ckr_es.projections import funding_reads, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.reports import history
@@ -50,12 +51,25 @@ class Reader:
 
     def events(self, after: int, limit: int, cursor: str | None, **given: Any) -> dict[str, Any]:
         stream = given.pop("stream")
-        filters = log.Filters(stream_id=_stream(stream), **given)
+        filters = log.Filters(stream_id=stream_of(stream), **given)
         if cursor:
             after = decoded(cursor, int)
         with self._pool.connection() as conn:
             found = log.events(conn, after, limit + 1, filters)
         return paged(found, limit, lambda last: last["position"])
+
+    def latest(self, when: Travel, limit: int, cursor: str | None, filters: log.Filters) -> dict[str, Any]:
+        """The log as known, the last record first; `said` is how each reads now: void, or by which record."""
+        moment = self._moment(when)
+        upto = min(moment.position, decoded(cursor, int)) if cursor else moment.position
+        with self._pool.connection() as conn:
+            found = log.latest(conn, upto, limit + 1, filters)
+        page = paged(found, limit, lambda last: last["position"] - 1)
+        streams = self._tracking.streams({row["stream_id"] for row in page["items"]}, moment.position)
+        for row in page["items"]:
+            said = amend.standing(streams.history(row["stream_id"]), row["event_id"])
+            row |= {"void": said.content is None, "said_by": said.by}
+        return {"meta": moment.meta(), **page}
 
     def event(self, event_id: UUID, when: Travel, limit: int, cursor: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
@@ -222,7 +236,7 @@ class Reader:
         if not q.strip():
             detail = "Напишите, что искать"
             raise Invalid("required", detail, [Problem("/q", "required", detail)])
-        moment = self._moment(when, "directory")
+        moment = self._moment(when, "directory", "funding")
         after = decoded(cursor, search.Key) if cursor else None
         with self._pool.connection() as conn:
             found, following = search.search(
@@ -241,6 +255,12 @@ class Reader:
             "items": found,
             "next_cursor": encoded(following) if following else None,
         }
+
+    def names(self, when: Travel, ids: Iterable[UUID]) -> dict[str, str]:
+        """What participants of a list are called, by their ids as they stand in JSON."""
+        moment = self._moment(when, "directory")
+        with self._pool.connection() as conn:
+            return {str(id): name for id, name in directory.names(conn, ids, moment.position).items()}
 
     def cases(
         self,
@@ -303,6 +323,60 @@ class Reader:
             )
             known = [one for one, _ in asked]
         return {"meta": moment.meta(), "items": effects(known), "next_cursor": None}
+
+    # providers and money
+
+    def providers(self, when: Travel, limit: int, cursor: str | None, **filters: Any) -> dict[str, Any]:
+        return self._listed(
+            when,
+            funding_reads.providers,
+            tuple[UUID],
+            limit,
+            cursor,
+            projection="funding",
+            include_persons=True,
+            **filters,
+        )
+
+    def provider(self, id: UUID, when: Travel) -> Response[Any]:
+        found = self.providers(when, 1, None, id=id)
+        if not found["items"]:
+            raise Unknown("not-found", "Исполнитель не найден")
+        version = self._tracking.streams([id], found["meta"]["known_position"]).version(id)
+        body = {"meta": found["meta"], "version": version, **found["items"][0]}
+        return Response(body, headers={"ETag": f'"{version}"'})
+
+    def conflicts(self, id: UUID, when: Travel) -> dict[str, Any]:
+        """What the agreement of the case has to answer, or has answered."""
+        moment = self._moment(when)
+        streams = self._tracking.streams([id], moment.position)
+        case = amend.on_the_day(service_case.KIND, streams.history(id), moment.as_of)
+        if case is None or not self._visible(case, None):
+            raise Unknown("not-found", "Дело не найдено")
+        givers = {component.provider_id for component in case.components if component.provider_id}
+        known = self._tracking.streams(givers, moment.position)
+        items = list(conflicts(self._tracking, known, case, case.components))
+        return {"meta": moment.meta(), "items": items, "next_cursor": None}
+
+    def funding(self, year: int, when: Travel) -> dict[str, Any]:
+        moment = self._moment(when, "funding")
+        with self._pool.connection() as conn:
+            found = funding_reads.balance(conn, year, moment.as_of, moment.position)
+        return {"meta": moment.meta(), "year": year, "document": found.document, "rows": found.rows}
+
+    def money(
+        self, when: Travel, limit: int, cursor: str | None, *, year: int, source: str | None
+    ) -> dict[str, Any]:
+        return self._listed(
+            when,
+            funding_reads.money,
+            tuple[UUID],
+            limit,
+            cursor,
+            projection="funding",
+            year=year,
+            source=source,
+        )
 
     def supports(
         self,
@@ -381,9 +455,17 @@ class Reader:
         return cluster or self._cluster
 
     def _listed(
-        self, when: Travel, read: Any, key: Any, limit: int, cursor: str | None, **filters: Any
+        self,
+        when: Travel,
+        read: Any,
+        key: Any,
+        limit: int,
+        cursor: str | None,
+        *,
+        projection: str = "directory",
+        **filters: Any,
     ) -> dict[str, Any]:
-        moment = self._moment(when, "directory")
+        moment = self._moment(when, projection)
         after = decoded(cursor, key) if cursor else None
         with self._pool.connection() as conn:
             page: directory.Page = read(
@@ -406,7 +488,7 @@ class Reader:
         return moment_of(self._pool, self._tracking, when, *projections)
 
 
-def _stream(text: str | None) -> UUID | None:
+def stream_of(text: str | None) -> UUID | None:
     """A stream by its id, a cluster's code, a plan's year or a period's label."""
     if text is None:
         return None

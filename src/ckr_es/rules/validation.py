@@ -46,7 +46,7 @@ def parse(type_: type[T], given: object, today: date, at: str = "") -> T:
 
 
 def _read(type_: Any, given: object, today: date, at: str) -> tuple[Any, list[Problem]]:
-    shape = _shape(type_)
+    shape = shape_of(type_)
     if given is None and shape.optional:
         return None, []
     if shape.struct is not None:
@@ -69,7 +69,7 @@ def _read(type_: Any, given: object, today: date, at: str) -> tuple[Any, list[Pr
 def _read_struct(type_: type[Struct], given: object, today: date, at: str) -> tuple[Any, list[Problem]]:
     if not isinstance(given, Mapping):
         return None, [Problem(at, "wrong-type", "Ожидается объект JSON", _shown(given))]
-    fields, values, problems = _fields(type_), {}, []
+    fields, values, problems = fields_of(type_), {}, []
     for name, (hint, required) in fields.items():
         if name in given:
             values[name], wrong = _read(hint, given[name], today, f"{at}/{name}")
@@ -129,7 +129,7 @@ def _read_plain(type_: Any, given: object, today: date, at: str) -> tuple[Any, P
 
 def _explain(type_: Any, given: object, message: str, at: str) -> Problem:
     """msgspec's English message as a stable code and Russian words; the rule is the type itself."""
-    inner = _shape(type_).inner
+    inner = shape_of(type_).inner
     shown = _shown(given)
     if inner is date:
         return Problem(at, "date-invalid", "Нужна существующая дата вида ГГГГ-ММ-ДД", shown)
@@ -170,13 +170,13 @@ def _shown(given: object) -> object:
 
 
 @cache
-def _fields(type_: type[Struct]) -> dict[str, tuple[Any, bool]]:
+def fields_of(type_: type[Struct]) -> dict[str, tuple[Any, bool]]:
     """The type of each field, and whether it is required."""
     hints = typing.get_type_hints(type_, include_extras=True)
     return {field.name: (hints[field.name], field.required) for field in msgspec.structs.fields(type_)}
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """A type taken apart: `inner` is below Annotated and `| None`."""
 
     inner: Any
@@ -188,11 +188,11 @@ class _Shape(NamedTuple):
 
 
 @cache
-def _shape(type_: Any) -> _Shape:
+def shape_of(type_: Any) -> Shape:
     said, rule = _unwrap(type_)
     inner = _without_none(said)
     struct = inner if isinstance(inner, type) and issubclass(inner, Struct) else None
-    return _Shape(inner, rule, _optional(said), struct, get_origin(inner), get_args(inner))
+    return Shape(inner, rule, _optional(said), struct, get_origin(inner), get_args(inner))
 
 
 def _unwrap(type_: Any) -> tuple[Any, Rule | None]:

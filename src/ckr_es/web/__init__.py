@@ -7,7 +7,8 @@ address in `VISITED` of `tests/web/test_pages.py`, which looks at it at 360 and 
 template extends `layout.html` and imports `ui.html`: `table`, `money`, `day`, `link` (keeps both dates), `pages` (the
 cursor), `empty`, `chart`. No style and no script stands in a page, no name of a person in an address.
 
-A form: a `Form` in `FORMS` of `entries.py` with the path of the command and its fields. The rest (JSON body, checks,
-errors at the fields, one record for a double click, drafts, where it leads) is `forms.py`. Its address is `/record` and
-that path.
+A form: a `Form` in `FORMS` of a module of `entries`, with the path of the command and its fields; `asked_for` makes
+them of the command's own type. The rest (JSON body, checks, errors at the fields, one record for a double click,
+drafts, where it leads) is `forms.py`. Its address is `/record` and that path, in `VISITED`. The page of a firm, a case
+or a cluster leads to its forms by `ui.acts`, that of a record by `/record/corrections/{event_id}`.
 """

@@ -15,13 +15,14 @@ from litestar.response import Template
 from litestar.template import TemplateConfig
 
 from ckr_es.api.asked import Travel
-from ckr_es.api.auth import READ_FIGURES, RECORD, Caller
+from ckr_es.api.auth import READ, READ_FIGURES, RECORD, Caller
 from ckr_es.api.moments import plain_numbers
 from ckr_es.application import ServiceTracking
 from ckr_es.rules.calendar import KRASNOYARSK
 from ckr_es.store.keys import ROLES
 from ckr_es.web import assets, shown, words
 
+SEE_SYSTEM: Final = frozenset({"admin", "auditor"})
 SIGNED_IN: Final = frozenset(ROLES)
 MOMENT: Final = ("as_of", "known_at", "known_position")
 CSP: Final = (
@@ -44,6 +45,17 @@ class Place(NamedTuple):
 
 NAVIGATION: Final = (
     Place("/kpi", "Показатели", READ_FIGURES),
+    Place("/periods", "Отчёты", READ_FIGURES),
+    Place("/participants", "Участники", READ),
+    Place("/cases", "Дела", READ),
+    Place("/clusters", "Кластеры", READ),
+    Place("/roadmap", "Дорожная карта", READ_FIGURES),
+    Place("/funding", "Финансы", READ_FIGURES),
+    Place("/support-register", "Поддержка", READ),
+    Place("/follow-ups", "Опросы", READ),
+    Place("/log", "Журнал", READ),
+    Place("/ledger", "Доказательства", READ),
+    Place("/system", "Система", SEE_SYSTEM),
     Place("/record", "Записать", RECORD),
 )
 
@@ -79,6 +91,18 @@ class Page:
     def places(self) -> list[Place]:
         """Where this role may go."""
         return [place for place in NAVIGATION if self.caller.role in place.roles]
+
+    @property
+    def reads_figures(self) -> bool:
+        return self.caller.role in READ_FIGURES and self.caller.cluster is None
+
+    @property
+    def reads_log(self) -> bool:
+        return self.caller.role in READ and self.caller.cluster is None
+
+    @property
+    def searches(self) -> bool:
+        return self.caller.role in READ
 
     # the moment
 
@@ -120,8 +144,12 @@ class Page:
     # links
 
     def link(self, path: str, **query: Any) -> str:
-        """An address on this site at the same moment."""
-        return address(path, {**query, **self.moment})
+        """An address on this site at the same moment, unless the query names another."""
+        return address(path, {**self.moment, **query})
+
+    def known(self, path: str, **query: Any) -> str:
+        """An address of the API whose day is given by the path itself: only what is known goes along."""
+        return self.link(path, as_of=None, **query)
 
     def here(self, **changed: Any) -> str:
         """This very view with some of its query changed; None leaves it out."""
@@ -178,7 +206,8 @@ def recorded_at(tracking: ServiceTracking, position: int) -> datetime | None:
     return found[0] if found else None
 
 
-def templates() -> TemplateConfig[JinjaTemplateEngine]:
+def templates(**known: Any) -> TemplateConfig[JinjaTemplateEngine]:
+    """`known`: what else templates may call."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ckr_es.web"),
         autoescape=True,
@@ -187,5 +216,5 @@ def templates() -> TemplateConfig[JinjaTemplateEngine]:
         lstrip_blocks=True,
     )
     environment.filters.update(shown.FILTERS)
-    environment.globals.update(asset=assets.address, words=words)
+    environment.globals.update(asset=assets.address, words=words, **known)
     return TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment))

@@ -5,11 +5,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from ckr_es.reports import russian, words
+from ckr_es.reports import russian, telling, words
 from ckr_es.reports.russian import NONE
 from ckr_es.rules.calendar import KRASNOYARSK
+from ckr_es.rules.catalogue import SERVICES
 from ckr_es.web.words import FIELDS, UNITS, VALUES
 
+UNTOLD: Final = frozenset({
+    "answer_sha256", "answers", "case_id", "checks", "component_no", "event_id", "group_service_id",
+    "identity_commitment", "kind", "licences", "mandatory", "notes", "okved_additional", "okved_version",
+    "questionnaire", "rule_set", "voids",
+})  # fmt: skip
 NBSP: Final = "\u00a0"
 MONTHS: Final = (
     "января", "февраля", "марта", "апреля", "мая", "июня",
@@ -60,6 +66,30 @@ def moment(value: str | datetime | None) -> str:
     return f"{at.astimezone(KRASNOYARSK):%d.%m.%Y %H:%M:%S}"
 
 
+def quarter(label: str) -> str:
+    """«II кв. 2021»"""
+    return russian.of_period(label).replace("квартал", "кв.").removesuffix(" года")
+
+
+def service(code: str) -> str:
+    """The name of a service, as a line begins."""
+    title = SERVICES.get(code, code)
+    return title[:1].upper() + title[1:]
+
+
+def letter(code: str) -> str:
+    """The letter of a service in the concept."""
+    return code.removeprefix("SVC.")
+
+
+def gist(body: Mapping[str, Any], *beside: str) -> str:
+    """What a record says, in a line; long lists, hashes and the values that stand beside it are left out."""
+    said = body.get("replacement", body)
+    return telling.told(
+        {name: value for name, value in said.items() if name not in UNTOLD and value not in beside}, {}
+    )
+
+
 def event(tag: str) -> str:
     """The name of an event, by its tag."""
     return words.EVENTS.get(tag, tag)
@@ -85,7 +115,7 @@ def fact(value: Any, name: str = "") -> str:
             return money(value)
         case int() | float() if name not in ("year", "position", "component_no"):
             return number(value)
-        case str() if name.endswith("_on") or name in ("as_of", "date", "until"):
+        case str() if name.endswith("_on") or name in ("as_of", "date", "declared_as_of", "on", "until"):
             return day(value)
         case str():
             return VALUES.get(name, {}).get(value, value)
@@ -94,9 +124,25 @@ def fact(value: Any, name: str = "") -> str:
     return str(value)
 
 
+def periods(label: str) -> str:
+    """A period, or a span of them as the roadmap has it: «I квартал 2021 года — II квартал 2021 года»."""
+    return " — ".join(map(russian.of_period, label.split("/")))
+
+
+def month(label: str) -> str:
+    """06.2021, of "2021-06"."""
+    year, _, number = label.partition("-")
+    return f"{number}.{year}"
+
+
 def person(id: str) -> str:
     """How a natural person is called where nobody has to know who it is: as in reports."""
     return f"ИП {id[:8]}"
+
+
+def lower_first(label: str) -> str:
+    """A label after another: «Номер» as «номер», «ИНН» as it is."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def short(id: str) -> str:
@@ -114,10 +160,17 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "event": event,
     "unit": unit,
     "field": field,
+    "gist": gist,
+    "letter": letter,
+    "quarter": quarter,
+    "service": service,
     "fact": fact,
     "person": person,
     "short_id": short,
+    "lower_first": lower_first,
     "period": russian.of_period,
+    "periods": periods,
+    "month": month,
 }
 
 

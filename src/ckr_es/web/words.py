@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ckr_es.aggregates.support_register import State as SupportState
+from ckr_es.audit.folder import State
 from ckr_es.reports import words
 from ckr_es.rules.catalogue import FUNCTIONS, SERVICES
 
 MEASURES, DECISIONS, VERDICTS = words.MEASURES, words.DECISIONS, words.VERDICTS
+CHANGES, MARKS = words.CHANGES, words.MARKS
 ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "operator": "оператор",
@@ -17,18 +20,125 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "admin": "администратор",
     }
 )
+STREAMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cluster": "Кластер",
+        "participant": "Участник",
+        "service-case": "Дело",
+        "group-service": "Групповая услуга",
+        "provider": "Исполнитель",
+        "plan": "План года",
+        "period": "Отчётный период",
+        "roadmap": "Дорожная карта",
+        "support-codes": "Коды реестра поддержки",
+        "support-file": "Файлы реестра поддержки",
+    }
+)
+NOTARY: Final[Mapping[State, tuple[str, str]]] = MappingProxyType(
+    {
+        "running": ("подписывает", "done"),
+        "stopped": ("остановлен", "due"),
+        "absent": ("не запускался", "upcoming"),
+        "refused": ("отказал", "overdue"),
+    }
+)
+SUPPORTS: Final[Mapping[SupportState, tuple[str, str]]] = MappingProxyType(
+    {
+        "to_report": ("пора сообщить", "due"),
+        "in_file": ("в файле, ждёт ответа", "under_way"),
+        "accepted": ("принято", "done"),
+        "rejected": ("отклонено", "overdue"),
+        "to_correct": ("пора исправить", "due"),
+        "corrected": ("исправлено", "done"),
+        "to_annul": ("пора отозвать", "due"),
+        "annulled": ("отозвано", "done"),
+        "erased": ("данные удалены", "upcoming"),
+    }
+)
+SOURCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "federal": "Федеральный бюджет",
+        "regional": "Краевой бюджет",
+        "other": "Другие источники",
+        "total": "Всего",
+    }
+)
+MONEY: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "reserved": ("занято", "under_way"),
+        "spent": ("израсходовано", "done"),
+        "released": ("освобождено", "upcoming"),
+    }
+)
+PROJECTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "directory": "Кластеры, участники, дела, поиск",
+        "funding": "Деньги и исполнители",
+        "kpi": "Учёт показателей",
+        "ledger": "Дерево хешей журнала",
+    }
+)
 UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {"unit": "ед.", "person": "чел.", "thousand_roubles": "тыс.\u00a0₽"}
 )
 LIGHTS: Final[Mapping[str, str]] = MappingProxyType(
     {"green": "выполняется", "yellow": "под угрозой", "red": "не выполняется"}
 )
+CASE_STATUS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "open": "рассматривается",
+        "eligible": "соответствует условиям",
+        "refused": "отказано",
+        "agreed": "договор подписан",
+        "in_progress": "услуги оказываются",
+        "completed": "завершено",
+        "cancelled": "прекращено",
+    }
+)
+CLUSTER_STATUS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "proposed": "предложен",
+        "formed": "действует",
+        "reorganised": "преобразован в ассоциацию",
+        "dissolved": "ликвидирован",
+    }
+)
+SUPPORT_NOTES: Final[Mapping[str, str]] = MappingProxyType(
+    {"analogous-support": "Такая же поддержка прежде", "support-violation": "Нарушения при прежней поддержке"}
+)
+FOUND: Final[Mapping[str, str]] = MappingProxyType(
+    {"participant": "Участники", "case": "Дела", "cluster": "Кластеры"}
+)
+PLACES: Final[Mapping[str, str]] = MappingProxyType(
+    {"participant": "/participants/", "case": "/cases/", "cluster": "/clusters/"}
+)
+MATCHED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "name": "наименование",
+        "title": "наименование",
+        "specialisation": "специализация",
+        "code": "код",
+        "inn": "ИНН",
+        "legal_inn": "ИНН ассоциации",
+        "ogrn": "ОГРН",
+        "external_id": "номер заявки",
+        "agreement_number": "номер договора",
+        "act_number": "номер акта",
+    }
+)
+HOW: Final[Mapping[str, str]] = MappingProxyType(
+    {"number": "совпадает", "begins": "так начинается", "words": "есть эти слова", "similar": "похоже"}
+)
+MARKS = words.MARKS
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "legal_entity": "юридическое лицо",
         "entrepreneur": "индивидуальный предприниматель",
         "organisation": "организация",
     }
+)
+PARTIES: Final[Mapping[str, str]] = MappingProxyType(
+    {"legal_entity": "юрлицо", "entrepreneur": "предприниматель", "organisation": "организация"}
 )
 EVIDENCE: Final[Mapping[str, str]] = MappingProxyType(
     {"tax_certificate": "справка о налогах", "declaration": "заявление заявителя", "document": "документ"}
@@ -72,12 +182,14 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "approved_on": "Утверждено",
         "as_of": "На дату",
         "assessed_on": "Дата оценки",
+        "attendees": "Пришло человек",
         "basis": "Основание",
         "cancelled_on": "Прекращено",
         "case_id": "Дело",
         "categories": "Категории",
         "category": "Категория",
         "centre_created_on": "Центр создан",
+        "channel": "Где рассказано или показано",
         "changed_on": "Дата изменения",
         "checks": "Проверка условий",
         "closed_by": "Закрыл",
@@ -97,6 +209,8 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "covers": "Подтверждает условия",
         "date": "Дата",
         "debt_kopecks": "Задолженность",
+        "declaration": "Заявление заявителя",
+        "declared_as_of": "Заявление на дату",
         "decided_on": "Дата решения",
         "decision": "Решение",
         "deviations": "Причины отклонений",
@@ -112,15 +226,19 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "external_id": "Номер в источнике",
         "federal_kopecks": "Федеральный бюджет",
         "file": "Файл",
+        "first_year": "С какого года",
         "finished_on": "Окончен",
         "form": "Форма",
         "formed_on": "Создан",
+        "forms": "Формы поддержки",
         "found_on": "Выявлено",
         "function": "Функция центра",
         "funding": "Источник средств",
         "ground": "Основание",
+        "group_service_id": "Групповая услуга",
         "headcount": "Численность",
         "held_on": "Дата проведения",
+        "hits": "Указывают на это",
         "identity_commitment": "Отпечаток личных данных",
         "included_on": "Включён в реестр",
         "inn": "ИНН",
@@ -134,6 +252,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "known_position": "По запись №",
         "kpi_set": "Набор показателей",
         "label": "Период",
+        "last_year": "По какой год",
         "late_reason": "Причина позднего ввода",
         "launched_on": "Выведен на рынок",
         "ledger_root": "Корень журнала",
@@ -142,15 +261,19 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "licences": "Лицензии",
         "mandatory": "Обязательный",
         "markets": "Рынки",
+        "memberships": "Членство",
         "month": "Месяц",
         "name": "Наименование",
         "note": "Примечание",
         "notes": "Примечания",
         "number": "Номер",
         "ogrn": "ОГРН",
+        "on": "На день",
         "okved_additional": "Дополнительные ОКВЭД",
         "okved_main": "Основной ОКВЭД",
         "okved_version": "Версия ОКВЭД",
+        "other_days": "Справки на другие дни",
+        "owner": "Чьё",
         "overrides": "Решения человека",
         "participant_id": "Участник",
         "participant_payment_kopecks": "Оплата участником",
@@ -166,6 +289,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "questionnaire": "Анкета",
         "reason": "Причина",
         "region_code": "Регион",
+        "registry_number": "Номер в реестре",
         "regional_kopecks": "Краевой бюджет",
         "registered_on": "Дата регистрации",
         "remedied_on": "Устранено",
@@ -186,6 +310,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "signed_on": "Подписано",
         "source": "Источник",
         "specialisation": "Специализация",
+        "staff": "Сотрудников центра",
         "status": "Состояние",
         "support_id": "Поддержка",
         "supports": "Прежняя поддержка",

@@ -6,9 +6,10 @@
   function begin(form) {
     const name = `draft:${form.dataset.draft}`;
     const said = form.querySelector("[data-sending]");
-    const button = form.querySelector("button[type=submit]");
+    const buttons = form.querySelectorAll("button[type=submit]");
+    const hold = (held) => buttons.forEach((button) => { button.disabled = held; });
 
-    const fields = () => [...form.elements].filter((field) => field.name && field.name !== "csrf");
+    const fields = () => [...form.elements].filter((field) => field.name && field.name !== "csrf" && field.type !== "submit");
     const keep = () => sessionStorage.setItem(name, JSON.stringify(
       fields().map((field) => [field.name, /checkbox|radio/.test(field.type) ? `${field.value}=${field.checked}` : field.value]),
     ));
@@ -16,7 +17,7 @@
 
     function restore() {
       const kept = JSON.parse(sessionStorage.getItem(name) || "null");
-      if (!kept || form.hasAttribute("data-refused")) return;
+      if (!kept) return;
       const waiting = kept.slice();
       for (const field of fields()) {
         const at = waiting.findIndex(([of, value]) => of === field.name
@@ -25,17 +26,18 @@
         const [[, value]] = waiting.splice(at, 1);
         if (/checkbox|radio/.test(field.type)) field.checked = value.endsWith("=true");
         else field.value = value;
+        if (value && field.type !== "hidden") field.closest("details")?.setAttribute("open", "");
       }
       said.textContent = "Восстановлено то, что вы вводили раньше.";
     }
 
-    async function send(tries = 0) {
-      button.disabled = true;
-      said.textContent = "Записывается…";
+    async function send(body, tries = 0) {
+      hold(true);
+      said.textContent = body.has("check") ? "Проверяется…" : "Записывается…";
       let answer;
       try {
         answer = await fetch(form.action, {
-          method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "text/html" },
+          method: "POST", body, headers: { Accept: "text/html" },
         });
       } catch {
         answer = null;
@@ -48,31 +50,32 @@
       if (answer === null || answer.status === 503) {
         if (tries < WAITS.length) {
           said.textContent = `Нет связи. Введённое сохранено, повторим через ${WAITS[tries]} с.`;
-          setTimeout(send, WAITS[tries] * 1000, tries + 1);
+          setTimeout(send, WAITS[tries] * 1000, body, tries + 1);
         } else {
           said.textContent = "Нет связи. Введённое сохранено: проверьте сеть и отправьте ещё раз, дважды не запишется.";
-          button.disabled = false;
+          hold(false);
         }
         return;
       }
       if (answer.status === 401 || answer.redirected) {
         said.textContent = "Вход закончился. Введённое сохранено: войдите в новой вкладке и отправьте ещё раз.";
-        button.disabled = false;
+        hold(false);
         return;
       }
       const told = new DOMParser().parseFromString(await answer.text(), "text/html");
       document.getElementById("main").replaceWith(document.adoptNode(told.getElementById("main")));
       for (const next of document.querySelectorAll("form[data-draft]")) begin(next);
-      document.getElementById("wrong")?.focus();
+      (document.getElementById("wrong") || document.getElementById("looked"))?.focus();
     }
 
     form.addEventListener("input", keep);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       keep();
-      if (!button.disabled) send();
+      if (!buttons[0].disabled) send(new URLSearchParams(new FormData(form, event.submitter)));
     });
-    restore();
+    if (form.hasAttribute("data-answered")) keep(); // with the key that it has now
+    else restore();
   }
 
   for (const form of document.querySelectorAll("form[data-draft]")) begin(form);

@@ -1,0 +1,52 @@
+"""What is recorded of a cluster: how it came to be, and what is done for it."""
+
+from typing import Any, Final
+
+from ckr_es.aggregates import cluster
+from ckr_es.application import Receipt
+from ckr_es.web.entries.subjects import about_cluster
+from ckr_es.web.fields import asked_for
+from ckr_es.web.forms import Form, command
+
+
+def _to_cluster(receipt: Receipt, _: Any) -> str:
+    return f"/clusters/{receipt.id}"
+
+
+def _life(step: str, title: str, day: str, said: str) -> Form:
+    path = f"/clusters/{{code}}/{step}"
+    dated: dict[str, Any] = {day: {"label": said}}
+    return Form(
+        path=path,
+        title=title,
+        about=about_cluster,
+        then=_to_cluster,
+        fields=asked_for(command(path).body, **dated),
+    )
+
+
+FORMS: Final = (
+    Form(
+        path="/clusters",
+        title="Предложить кластер",
+        lead="Ещё не созданный: считаться он будет со дня соглашения.",
+        then=_to_cluster,
+        fields=asked_for(
+            cluster.Proposed,
+            code={"help": "Латиница, цифры и дефис: так кластер называют программы, и это навсегда."},
+            production={"label": "Производственный кластер"},
+            proposed_on={"label": "Дата предложения"},
+        ),
+    ),
+    _life("formation", "Записать соглашение о создании", "formed_on", "Дата создания"),
+    _life("title", "Переименовать кластер", "retitled_on", "С какой даты"),
+    _life("programmes", "Программа или стратегия", "approved_on", "Дата утверждения"),
+    _life("assessments", "Оценка потенциала", "assessed_on", "Дата оценки"),
+    _life("brands", "Бренд кластера", "registered_on", "Дата регистрации бренда"),
+    _life("projects", "Начать проект", "launched_on", "Дата начала"),
+    _life("projects/end", "Завершить проект", "finished_on", "Дата завершения"),
+    _life("equipment", "Общее оборудование", "approved_on", "Дата согласования"),
+    _life("activities", "Мероприятие для кластера", "held_on", "Дата проведения"),
+    _life("reorganisation", "Преобразовать кластер", "reorganised_on", "Дата преобразования"),
+    _life("dissolution", "Ликвидировать кластер", "dissolved_on", "Дата ликвидации"),
+)

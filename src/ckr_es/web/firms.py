@@ -1,0 +1,143 @@
+"""Participants: the list, and one firm with all that is known of it."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Meta
+
+from ckr_es.aggregates import participant
+from ckr_es.api.asked import When
+from ckr_es.api.auth import READ, roles
+from ckr_es.api.moments import Cursor
+from ckr_es.api.reads import Reader
+from ckr_es.web.clusters import titles
+from ckr_es.web.filters import PAGE, Filter, chosen
+from ckr_es.web.page import Shown, told
+from ckr_es.web.shown import quarter
+
+Reading = NamedDependency[Reader]
+Json = dict[str, Any]
+OrganisationInn = Annotated[str, Meta(pattern="^[0-9]{10}$")]
+CASES: Final = 100  # of one firm, shown at once
+
+
+class FirmPages(Controller):
+    path = "/participants"
+    include_in_schema = False
+
+    @get("/", sync_to_thread=True, **roles(READ))
+    def listed(
+        self,
+        when: When,
+        page: Shown,
+        reading: Reading,
+        q: Filter = "",
+        inn: Filter = "",
+        cluster: Filter = "",
+        kind: Filter = "",
+        cursor: Cursor = None,
+    ) -> Response[Any]:
+        """Participants by name; natural persons are looked for by POST /search/persons, as in the API."""
+        found = reading.participants(
+            when,
+            PAGE,
+            cursor,
+            q=chosen("q", q, str),
+            inn=chosen("inn", inn, OrganisationInn),
+            cluster=chosen("cluster", cluster, str),
+            kind=chosen("kind", kind, participant.PartyKind),
+            persons=False,
+        )
+        return page.show(
+            "firms.html",
+            found=told(found),
+            clusters=titles(reading, when),
+            asked={"q": q, "inn": inn, "cluster": cluster, "kind": kind},
+        )
+
+    @get("/{id:uuid}", sync_to_thread=True, **roles(READ))
+    def show(
+        self, id: FromPath[UUID], when: When, page: Shown, reading: Reading, cursor: Cursor = None
+    ) -> Response[Any]:
+        """One firm: who it is, where it is a member, what it reports, its cases, and every record with both dates."""
+        firm = told(reading.entity(participant.KIND, id, str(id), when, None))
+        cases = told(
+            reading.cases(
+                when,
+                CASES,
+                None,
+                participant_id=id,
+                cluster=None,
+                status=None,
+                complex=None,
+                eligibility=None,
+            )
+        )
+        follow_ups = reading.follow_ups(when, CASES, None, status=None, participant_id=id, cluster=None)
+        return page.show(
+            "firm.html",
+            firm=firm,
+            check=max(firm["registry_checks"], key=lambda check: check["as_of"], default=None),
+            quarters=_quarters(firm),
+            sales=_sales(firm),
+            jobs=_jobs(firm),
+            cases=cases,
+            case_names={case["id"]: case["external_id"] or case["id"][:8] for case in cases["items"]},
+            follow_ups=told(follow_ups)["items"],
+            history=told(reading.timeline(None, id, when, PAGE, cursor)),
+            clusters=titles(reading, when),
+        )
+
+
+def _quarters(firm: Json) -> list[Json]:
+    """What was reported of each quarter."""
+    jobs = {report["quarter"]: report for report in firm["jobs_reports"]}
+    sales = {report["quarter"]: report for report in firm["sales_reports"]}
+    return [
+        {"quarter": label, "jobs": jobs.get(label), "sales": sales.get(label)}
+        for label in sorted({*jobs, *sales})
+    ]
+
+
+def _sales(firm: Json) -> Json:
+    """An ECharts option: sales by quarters, in thousand roubles."""
+    reports = firm["sales_reports"]
+    return {
+        "xAxis": {"type": "category", "data": [quarter(report["quarter"]) for report in reports]},
+        "yAxis": {"type": "value"},
+        "series": [
+            {
+                "type": "bar",
+                "name": "Продажи, тыс. ₽",
+                "barMaxWidth": 36,
+                "data": [report["amount_kopecks"] / 100_000 for report in reports],
+            }
+        ],
+    }
+
+
+def _jobs(firm: Json) -> Json:
+    """An ECharts option: headcount, and jobs created, by quarters."""
+    reports = firm["jobs_reports"]
+    return {
+        "legend": {"bottom": 0},
+        "grid": {"left": 8, "right": 24, "top": 24, "bottom": 32, "containLabel": True},
+        "xAxis": {"type": "category", "data": [quarter(report["quarter"]) for report in reports]},
+        "yAxis": {"type": "value", "minInterval": 1},
+        "series": [
+            {
+                "type": "line",
+                "name": "Численность",
+                "data": [report["headcount"] for report in reports],
+            },
+            {
+                "type": "bar",
+                "name": "Создано мест",
+                "barMaxWidth": 20,
+                "data": [report["jobs_created"] for report in reports],
+            },
+        ],
+    }

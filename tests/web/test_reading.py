@@ -1,0 +1,107 @@
+"""Firms, cases, clusters: what an auditor looks through, with scripts and without, and what no address may hold."""
+
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import pytest
+from playwright.sync_api import Page, expect
+from web.conftest import YEAR_END, Site, Visits
+
+SignedIn = Callable[..., Page]
+
+
+def test_an_auditor_goes_from_the_firm_to_the_record_behind_a_condition(
+    signed_in: SignedIn, site: Site
+) -> None:
+    page = signed_in("auditor", f"/participants/{site.subjects['participant']}?as_of={YEAR_END}")
+    expect(page.get_by_role("link", name="Приобщить документ")).to_have_count(0)  # an auditor records nothing
+    page.get_by_role("table", name="Дела участника").get_by_role("rowheader").first.get_by_role(
+        "link"
+    ).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Дело")
+    conditions = page.get_by_role("table", name="Условия")
+    expect(conditions.get_by_role("row")).to_have_count(11)  # with the head
+    line = conditions.get_by_role("row").filter(has_text="E9")
+    expect(line).to_contain_text("Концепция, раздел 5, условие 9")
+    line.get_by_text("Исходные данные").click()
+    expect(line.get_by_text("Задолженность", exact=True)).to_be_visible()
+    line.get_by_role("link", name="запись, на которой стоит E9").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Документ приобщён")
+    assert page.url.endswith(f"?as_of={YEAR_END}")
+
+
+def test_a_decision_against_a_verdict_says_who_and_why(signed_in: SignedIn, site: Site) -> None:
+    case = site.rows(
+        "select stream_id from ckr.event where type = 'service-case.eligibility-decided' "
+        "and json_array_length(body -> 'overrides') > 0 order by position limit 1"
+    )[0][0]
+    page = signed_in("auditor", f"/cases/{case}?as_of={YEAR_END}")
+    line = page.get_by_role("table", name="Условия").get_by_role("row").filter(has_text="решил иначе:")
+    expect(line).to_have_count(1)
+    expect(line).to_contain_text("решает человек")
+
+
+def test_a_corrected_record_is_linked_with_what_replaced_it(signed_in: SignedIn, site: Site) -> None:
+    firm = site.subjects["corrected_firm"]
+    page = signed_in("auditor", f"/participants/{firm}?as_of={YEAR_END}")
+    page.get_by_role("link", name="записью №").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("исправлена")
+
+
+def test_an_undecided_case_shows_the_conditions_as_they_are(signed_in: SignedIn, site: Site) -> None:
+    page = signed_in("manager", f"/cases/{site.subjects['undecided']}")
+    expect(page.get_by_text("Решения ещё нет.")).to_be_visible()
+    expect(page.locator(".leg-next")).to_have_count(1)
+    expect(page.get_by_role("table", name="Условия").get_by_role("row")).to_have_count(11)
+
+
+def test_everything_is_read_and_found_without_scripts(visits: Visits) -> None:
+    page = visits.signed_in("auditor", f"/clusters?as_of={YEAR_END}", java_script_enabled=False)
+    page.get_by_role("link", name="Действует").click()
+    page.get_by_role("link", name="Цифровой кластер").click()
+    page.get_by_role("table", name="Участники кластера").get_by_role("link", name="ООО").first.click()
+    name = page.get_by_role("heading", level=1).text_content() or ""
+    page.get_by_text("Числа к графикам").click()
+    expect(page.get_by_role("table", name="Отчёты по кварталам")).to_be_visible()
+    page.get_by_role("search").get_by_role("searchbox").fill(name)
+    page.get_by_role("button", name="Найти", exact=True).click()
+    expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+    assert f"as_of={YEAR_END}" in page.url
+    page.get_by_role("link", name="Дела").first.click()
+    page.get_by_role("combobox", name="Услуга").select_option("комплексная")
+    page.get_by_role("button", name="Отобрать").click()
+    expect(page.get_by_role("table", name="Дела").get_by_text("комплексная:").first).to_be_visible()
+    expect(page.get_by_role("table", name="Дела").get_by_role("row")).to_have_count(51)
+    page.get_by_role("link", name="Дальше").click()
+    assert "complex=true" in page.url
+    assert f"as_of={YEAR_END}" in page.url
+
+
+def test_no_address_names_a_person(visits: Visits, site: Site) -> None:
+    page = visits.signed_in("manager", f"/participants/{site.subjects['person']}?as_of={YEAR_END}")
+    name = page.get_by_role("heading", level=1).text_content() or ""
+    assert name not in page.title()
+    addresses = [link.get_attribute("href") or "" for link in page.locator("a").all()]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/participants?as_of={YEAR_END}")
+    page.get_by_role("link", name="ищут отдельно").click()
+    page.get_by_label("Имя, ИНН или ОГРНИП предпринимателя").fill(name)
+    page.get_by_role("button", name="Искать").click()
+    found = page.get_by_role("link", name=name, exact=True)
+    expect(found.first).to_be_visible()
+    addresses += [link.get_attribute("href") or "" for link in page.locator("a").all()]
+    found.first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    surname = name.split()[0]
+    inn = site.rows("select inn from ckr.identity where participant_id = %s", site.subjects["person"])[0][0]
+    assert not [one for one in map(unquote, [*addresses, *asked]) if surname in one or inn in one]
+
+
+@pytest.mark.parametrize(
+    "path", ["/participants?inn=246473527860", "/cases?status=gone", "/clusters?status=x"]
+)
+def test_a_filter_that_means_nothing_is_refused_in_words(visits: Visits, path: str) -> None:
+    visits.foretold.add("status of 422")
+    page = visits.signed_in("auditor", path)
+    expect(page.get_by_text("так не задаётся")).to_be_visible()
