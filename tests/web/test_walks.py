@@ -61,3 +61,70 @@ def test_the_slider_goes_through_the_log(signed_in: SignedIn) -> None:
     page.get_by_role("slider", name="Журнал").focus()
     page.keyboard.press("End")
     page.wait_for_url(f"**/kpi?as_of={YEAR_END}")
+
+
+def test_an_auditor_finds_why_a_figure_is_another_now(visits: Visits, site: Site) -> None:
+    ((submitted,),) = site.rows(
+        "select body ->> 'known_position' from ckr.event where type = 'period.closed' and body ->> 'label' = '2021-Q2'"
+    )
+    page = visits.signed_in("auditor", f"/kpi?as_of=2021-06-30&known_position={submitted}")
+    services = page.get_by_role("row", name="Количество услуг, предоставленных")
+    then = services.get_by_role("link").inner_text()
+    page.get_by_role("link", name="Что изменилось с тех пор").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Что изменилось")
+    moved = page.get_by_role("table", name="Показатели в два момента").get_by_role(
+        "row", name="Количество услуг, предоставленных"
+    )
+    before, after = (int(text.replace("\xa0", "")) for text in moved.locator(".side").all_inner_texts())
+    assert before == int(then.replace("\xa0", ""))
+    moved.get_by_role("link", name="записи").click()
+    causes = page.get_by_role("table", name="Записи, вклад которых даёт изменение: Количество услуг")
+    parts = [int(text.replace("−", "-")) for text in causes.locator(".delta").all_inner_texts()]
+    assert before + sum(parts) == after != before
+    expect(causes).to_contain_text("Последний акт подписан в июле")
+    causes.get_by_role("link", name="Запись по делу исправлена").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Запись по делу исправлена")
+    page.get_by_role("link", name="…").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Услуга принята по акту")
+    expect(page.get_by_text("Исправлена:")).to_be_visible()
+
+
+def test_a_report_tells_what_moved_since_and_where_its_files_are(visits: Visits) -> None:
+    page = visits.signed_in("analyst", "/periods?as_of=2021-12-31")
+    page.get_by_role("link", name="II квартал 2021 года", exact=True).click()
+    expect(page.get_by_text("С тех пор изменилось показателей: 3.")).to_be_visible()
+    table = page.get_by_role("table", name="Показатели: сдано и известно теперь")
+    expect(table.get_by_role("row", name="Количество услуг, предоставленных")).to_contain_text("−2")
+    address = page.get_by_role("link", name="JSON").first.get_attribute("href") or ""
+    answer = page.request.get(address)
+    assert answer.status == 200
+    assert "2021-Q2" in str(answer.json()["period"])
+
+
+def test_all_of_it_can_be_read_and_asked_without_scripts(visits: Visits) -> None:
+    page = visits.signed_in("auditor", f"/kpi/change?as_of={YEAR_END}", java_script_enabled=False)
+    page.get_by_label("Было: на дату").fill("2021-10-05")
+    page.get_by_label("или по запись №").fill("4 600")
+    page.get_by_role("button", name="Сравнить").click()
+    expect(page.get_by_role("table", name="Показатели в два момента")).to_be_visible()
+    page.get_by_role("link", name="Все записи").first.click()
+    expect(page.get_by_role("table", name="Записи, вклад").get_by_role("row")).to_have_count(101)
+    page.goto("/log")
+    page.get_by_label("Вид записи").select_option(label="Запись по делу отменена")
+    page.get_by_role("button", name="Найти", exact=True).last.click()
+    expect(page.get_by_role("table", name="Записи журнала")).to_contain_text("Услуга внесена дважды")
+    page.goto("/ledger")
+    page.get_by_label("Запись №").fill("100")
+    page.get_by_role("button", name="Доказать").first.click()
+    expect(page.get_by_text("Путь к корню")).to_be_visible()
+    for address in ("/periods", "/roadmap", "/support-register", "/follow-ups", "/system", "/access-log"):
+        page.goto(f"{address}?as_of={YEAR_END}")
+        expect(page.get_by_role("table").first).to_be_visible()
+
+
+def test_a_search_of_the_log_says_what_is_wrong_at_its_field(visits: Visits) -> None:
+    visits.foretold.add("status of 422")
+    page = visits.signed_in("auditor", "/log?case=x&type=service-case.opened")
+    expect(page.locator(".field-wrong")).to_contain_text("Нужен номер вида")
+    expect(page.get_by_label("Дело, номер")).to_have_value("x")
+    expect(page.get_by_label("Вид записи")).to_have_value("service-case.opened")

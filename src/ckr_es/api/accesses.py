@@ -56,18 +56,22 @@ class AccessController(Controller):
         until: OptionalText = None,
     ) -> dict[str, Any]:
         """What auditors have read, the latest first; `object` is an id or code that they asked for."""
-        before = decoded(cursor, int) if cursor else None
-        with tracking.recorder.pool.connection() as conn:
-            found = accesses.page(
-                conn,
-                limit + 1,
-                before,
-                actor=actor,
-                object=object,
-                since=instant(since, "since"),
-                until=instant(until, "until"),
-            )
-        return paged(found, limit, lambda last: last.id)
+        return listed(
+            tracking,
+            limit,
+            cursor,
+            actor=actor,
+            object=object,
+            since=instant(since, "since"),
+            until=instant(until, "until"),
+        )
+
+
+def listed(tracking: ServiceTracking, limit: int, cursor: str | None, **filters: Any) -> dict[str, Any]:
+    before = decoded(cursor, int) if cursor else None
+    with tracking.recorder.pool.connection() as conn:
+        found = accesses.page(conn, limit + 1, before, **filters)
+    return paged(found, limit, lambda last: last.id)
 
 
 def _record(connection: Connection, caller: Caller) -> None:

@@ -61,9 +61,7 @@ class ErasureController(Controller):
     @get("/erasures", **_read)
     def list_erasures(self, tracking: Tracking) -> dict[str, Any]:
         """Every erasure proposed and confirmed, the latest first."""
-        with tracking.recorder.pool.connection() as conn:
-            found = erasures.all_of(conn)
-        return {"items": [_told(one) for one in found], "next_cursor": None}
+        return listed(tracking)
 
     @get("/participants/{id:uuid}/erasure", **_read)
     def show(self, id: Id, tracking: Tracking) -> dict[str, Any]:
@@ -83,6 +81,12 @@ class ErasureController(Controller):
     def log_extract(self, id: Id, tracking: Tracking, format: Form = "pdf") -> Response[bytes]:
         """The extract from the log of events that is kept with the act."""
         return _paper("destruction-log-extract", id, tracking, format)
+
+
+def listed(tracking: ServiceTracking) -> dict[str, Any]:
+    with tracking.recorder.pool.connection() as conn:
+        found = erasures.all_of(conn)
+    return {"items": [_told(one) for one in found], "next_cursor": None}
 
 
 def _told(one: Erasure) -> dict[str, Any]:

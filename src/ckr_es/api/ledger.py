@@ -55,18 +55,7 @@ class LedgerController(Controller):
         self, notary: Notarised, pool: Asking, position: Position, size: OptionalSize = None
     ) -> dict[str, Any]:
         """The proof that an event is in the log of that size (default: of the last checkpoint that covers it)."""
-        signed = notary.size()
-        with pool.connection() as conn:
-            size = size or (signed if signed >= position else head(conn))
-            _within(conn, "position", position, size)
-            (leaf,) = conn.execute(LEAF, (position,)).fetchone() or ("",)
-            return {
-                "position": position,
-                "size": size,
-                "leaf": leaf,
-                "root": _text(ledger.root(conn, size)),
-                "hashes": [_text(hash) for hash in ledger.inclusion(conn, position, size)],
-            }
+        return included(notary, pool, position, size)
 
     @get("/consistency", sync_to_thread=True, **roles(READ, whole_centre=True))
     def consistency(
@@ -76,15 +65,7 @@ class LedgerController(Controller):
         new: Annotated[int, QueryParameter(name="to", ge=1, le=2**62)],
     ) -> dict[str, Any]:
         """The proof that the log of size `to` begins with that of size `from`."""
-        with pool.connection() as conn:
-            _within(conn, "from", old, new)
-            return {
-                "from": old,
-                "to": new,
-                "from_root": _text(ledger.root(conn, old)),
-                "to_root": _text(ledger.root(conn, new)),
-                "hashes": [_text(hash) for hash in ledger.consistency(conn, old, new)],
-            }
+        return consistent(pool, old, new)
 
     @get("/key", sync_to_thread=True, media_type="text/plain", **roles(READ, whole_centre=True))
     def key(self, notary: Notarised) -> Response[str]:
@@ -98,6 +79,33 @@ class LedgerController(Controller):
         """Checks events.ndjson against checkpoints and the key; needs Python and nothing else."""
         content = resources.files("ckr_es.audit").joinpath("verify_log.py").read_bytes()
         return Response(content, media_type="text/x-python; charset=utf-8")
+
+
+def included(notary: Folder, pool: Pool, position: int, size: int | None) -> dict[str, Any]:
+    signed = notary.size()
+    with pool.connection() as conn:
+        size = size or (signed if signed >= position else head(conn))
+        _within(conn, "position", position, size)
+        (leaf,) = conn.execute(LEAF, (position,)).fetchone() or ("",)
+        return {
+            "position": position,
+            "size": size,
+            "leaf": leaf,
+            "root": _text(ledger.root(conn, size)),
+            "hashes": [_text(hash) for hash in ledger.inclusion(conn, position, size)],
+        }
+
+
+def consistent(pool: Pool, old: int, new: int) -> dict[str, Any]:
+    with pool.connection() as conn:
+        _within(conn, "from", old, new)
+        return {
+            "from": old,
+            "to": new,
+            "from_root": _text(ledger.root(conn, old)),
+            "to_root": _text(ledger.root(conn, new)),
+            "hashes": [_text(hash) for hash in ledger.consistency(conn, old, new)],
+        }
 
 
 def _signed(notary: Folder, position: int) -> str | None:

@@ -50,12 +50,25 @@ class Reader:
 
     def events(self, after: int, limit: int, cursor: str | None, **given: Any) -> dict[str, Any]:
         stream = given.pop("stream")
-        filters = log.Filters(stream_id=_stream(stream), **given)
+        filters = log.Filters(stream_id=stream_of(stream), **given)
         if cursor:
             after = decoded(cursor, int)
         with self._pool.connection() as conn:
             found = log.events(conn, after, limit + 1, filters)
         return paged(found, limit, lambda last: last["position"])
+
+    def latest(self, when: Travel, limit: int, cursor: str | None, filters: log.Filters) -> dict[str, Any]:
+        """The log as known, the last record first; `said` is how each reads now: void, or by which record."""
+        moment = self._moment(when)
+        upto = min(moment.position, decoded(cursor, int)) if cursor else moment.position
+        with self._pool.connection() as conn:
+            found = log.latest(conn, upto, limit + 1, filters)
+        page = paged(found, limit, lambda last: last["position"] - 1)
+        streams = self._tracking.streams({row["stream_id"] for row in page["items"]}, moment.position)
+        for row in page["items"]:
+            said = amend.standing(streams.history(row["stream_id"]), row["event_id"])
+            row |= {"void": said.content is None, "said_by": said.by}
+        return {"meta": moment.meta(), **page}
 
     def event(self, event_id: UUID, when: Travel, limit: int, cursor: str | None) -> Response[Any]:
         moment = self._moment(when, "kpi")
@@ -412,7 +425,7 @@ class Reader:
         return moment_of(self._pool, self._tracking, when, *projections)
 
 
-def _stream(text: str | None) -> UUID | None:
+def stream_of(text: str | None) -> UUID | None:
     """A stream by its id, a cluster's code, a plan's year or a period's label."""
     if text is None:
         return None

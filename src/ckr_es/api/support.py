@@ -17,7 +17,7 @@ from ckr_es.aggregates.facts import Entry
 from ckr_es.aggregates.support_file import File
 from ckr_es.aggregates.support_register import State
 from ckr_es.api import spool
-from ckr_es.api.asked import Asked, When, answered, command_key, requested
+from ckr_es.api.asked import Asked, Travel, When, answered, command_key, requested
 from ckr_es.api.auth import MANAGE, READ, RECORD, roles
 from ckr_es.api.corrections import Correction, replacement
 from ckr_es.api.moments import Cursor, Limit, decoded, moment_of, paged
@@ -119,17 +119,7 @@ class SupportController(Controller):
         self, when: When, tracking: Tracking, pool: Connections, limit: Limit = 100, cursor: Cursor = None
     ) -> dict[str, Any]:
         """Files made by the day, the latest first: how many documents each has, and what was answered."""
-        moment = moment_of(pool, tracking, when)
-        before = decoded(cursor, tuple[date, UUID]) if cursor else None
-        with pool.connection() as conn:
-            found = [filed.file for filed in projected.files(conn, moment.position)]
-        told = sorted(
-            (_told(file, moment.as_of) for file in found if file.made.made_on <= moment.as_of),
-            key=_key,
-            reverse=True,
-        )
-        page = paged([one for one in told if before is None or _key(one) < before][: limit + 1], limit, _key)
-        return {"meta": moment.meta(), **page}
+        return files(tracking, pool, when, limit, cursor)
 
     @get("/files/{id:uuid}", **_read)
     def show_file(self, id: Id, when: When, tracking: Tracking, pool: Connections) -> dict[str, Any]:
@@ -251,6 +241,22 @@ class SupportController(Controller):
     ) -> dict[str, Any]:
         """Every table there was: who set it and when."""
         return reading.timeline(commands.CODES, None, when, limit, cursor)
+
+
+def files(
+    tracking: ServiceTracking, pool: Pool, when: Travel, limit: int, cursor: str | None
+) -> dict[str, Any]:
+    moment = moment_of(pool, tracking, when)
+    before = decoded(cursor, tuple[date, UUID]) if cursor else None
+    with pool.connection() as conn:
+        found = [filed.file for filed in projected.files(conn, moment.position)]
+    told = sorted(
+        (_told(file, moment.as_of) for file in found if file.made.made_on <= moment.as_of),
+        key=_key,
+        reverse=True,
+    )
+    page = paged([one for one in told if before is None or _key(one) < before][: limit + 1], limit, _key)
+    return {"meta": moment.meta(), **page}
 
 
 def _told(file: File, as_of: date) -> dict[str, Any]:

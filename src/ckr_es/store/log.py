@@ -10,11 +10,11 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-EVENTS = """
+_WANTED = """
 select position, event_id, stream_id, stream_version, type, effective_on, recorded_at, actor, role,
        correlation_id, causation_id, participant_id, command_key, body, encode(leaf, 'hex') as leaf
 from ckr.event
-where position > %(after)s
+where position > %(after)s and position <= %(upto)s
   and (%(stream_id)s::uuid is null or stream_id = %(stream_id)s)
   and (%(participant_id)s::uuid is null or participant_id = %(participant_id)s)
   and (%(case_id)s::uuid is null or stream_id = %(case_id)s or body ->> 'case_id' = %(case_id)s::text)
@@ -27,15 +27,16 @@ where position > %(after)s
   and (%(effective_to)s::date is null or effective_on <= %(effective_to)s)
   and (%(recorded_from)s::timestamptz is null or recorded_at >= %(recorded_from)s)
   and (%(recorded_to)s::timestamptz is null or recorded_at <= %(recorded_to)s)
-order by position
-limit %(limit)s
 """
+EVENTS = _WANTED + "order by position limit %(limit)s"
+LATEST = _WANTED + "order by position desc limit %(limit)s"
 
 EXPORT = """
 select position, event_id, stream_id, stream_version, type, recorded_at, actor, command_key, body::text, leaf
 from ckr.event where position > %s order by position limit %s
 """
 EXPORT_PAGE = 1000
+LARGEST = 2**62
 
 PERIODS = """
 select distinct body ->> 'label' as label from ckr.event
@@ -61,9 +62,16 @@ class Filters(Struct, frozen=True, kw_only=True):
 
 def events(conn: Connection[Any], after: int, limit: int, filters: Filters) -> list[dict[str, Any]]:
     """Events after a position, in order."""
-    given = {"after": after, "limit": limit, **msgspec.structs.asdict(filters)}
+    given = {"after": after, "upto": LARGEST, "limit": limit, **msgspec.structs.asdict(filters)}
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(EVENTS, given).fetchall()
+
+
+def latest(conn: Connection[Any], upto: int, limit: int, filters: Filters) -> list[dict[str, Any]]:
+    """Events up to a position, the last one first."""
+    given = {"after": 0, "upto": upto, "limit": limit, **msgspec.structs.asdict(filters)}
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(LATEST, given).fetchall()
 
 
 def export_page(conn: Connection[Any], after: int) -> Iterator[tuple[int, bytes]]:

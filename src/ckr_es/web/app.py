@@ -12,14 +12,21 @@ from ckr_es.store.settings import Settings
 from ckr_es.web import forms, moments, refusals
 from ckr_es.web.assets import asset, icon
 from ckr_es.web.cases import CasePages
+from ckr_es.web.changes import change
 from ckr_es.web.clusters import ClusterPages
 from ckr_es.web.entries import FORMS, corrections, index, offered
 from ckr_es.web.events import EventPages
 from ckr_es.web.firms import FirmPages
 from ckr_es.web.kpi import KpiPages
+from ckr_es.web.ledger import ledger
+from ckr_es.web.log import log
 from ckr_es.web.page import provide_page, templates
+from ckr_es.web.periods import PeriodPages
+from ckr_es.web.roadmap import roadmap
 from ckr_es.web.search import SearchPages
 from ckr_es.web.signing import Signing
+from ckr_es.web.support import SupportPages
+from ckr_es.web.system import SystemPages
 
 PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     Signing,
@@ -29,6 +36,13 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     CasePages,
     ClusterPages,
     SearchPages,
+    change,
+    PeriodPages,
+    log,
+    ledger,
+    SystemPages,
+    roadmap,
+    SupportPages,
     index,
     corrections.begin,
     moments.go,

@@ -22,6 +22,7 @@ from ckr_es.rules.calendar import KRASNOYARSK
 from ckr_es.store.keys import ROLES
 from ckr_es.web import assets, shown, words
 
+SEE_SYSTEM: Final = frozenset({"admin", "auditor"})
 SIGNED_IN: Final = frozenset(ROLES)
 MOMENT: Final = ("as_of", "known_at", "known_position")
 CSP: Final = (
@@ -47,6 +48,13 @@ NAVIGATION: Final = (
     Place("/participants", "Участники", READ),
     Place("/cases", "Дела", READ),
     Place("/clusters", "Кластеры", READ),
+    Place("/periods", "Отчёты", READ_FIGURES),
+    Place("/roadmap", "Дорожная карта", READ_FIGURES),
+    Place("/support-register", "Реестр поддержки", READ),
+    Place("/follow-ups", "Опросы", READ),
+    Place("/log", "Журнал", READ),
+    Place("/ledger", "Доказательства", READ),
+    Place("/system", "Система", SEE_SYSTEM),
     Place("/record", "Записать", RECORD),
 )
 
@@ -86,6 +94,14 @@ class Page:
     @property
     def searches(self) -> bool:
         return self.caller.role in READ
+
+    @property
+    def reads_figures(self) -> bool:
+        return self.caller.role in READ_FIGURES and self.caller.cluster is None
+
+    @property
+    def reads_log(self) -> bool:
+        return self.caller.role in READ and self.caller.cluster is None
 
     # the moment
 
@@ -127,8 +143,12 @@ class Page:
     # links
 
     def link(self, path: str, **query: Any) -> str:
-        """An address on this site at the same moment."""
-        return address(path, {**query, **self.moment})
+        """An address on this site at the same moment, unless the query names another."""
+        return address(path, {**self.moment, **query})
+
+    def known(self, path: str, **query: Any) -> str:
+        """An address of the API whose day is given by the path itself: only what is known goes along."""
+        return self.link(path, as_of=None, **query)
 
     def here(self, **changed: Any) -> str:
         """This very view with some of its query changed; None leaves it out."""

@@ -124,6 +124,17 @@ def fact(value: Any, name: str = "") -> str:
     return str(value)
 
 
+def periods(label: str) -> str:
+    """A period, or a span of them as the roadmap has it: «I квартал 2021 года — II квартал 2021 года»."""
+    return " — ".join(map(russian.of_period, label.split("/")))
+
+
+def month(label: str) -> str:
+    """06.2021, of "2021-06"."""
+    year, _, number = label.partition("-")
+    return f"{number}.{year}"
+
+
 def person(id: str) -> str:
     """How a natural person is called where nobody has to know who it is: as in reports."""
     return f"ИП {id[:8]}"
@@ -158,6 +169,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "short_id": short,
     "lower_first": lower_first,
     "period": russian.of_period,
+    "periods": periods,
+    "month": month,
 }
 
 

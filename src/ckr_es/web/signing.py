@@ -18,7 +18,7 @@ from ckr_es.web.page import SIGNED_IN, Shown, is_local, render
 AnyRequest = Request[Any, Any, Any]
 Asking = NamedDependency[Pool]
 Next = Annotated[str, QueryParameter(required=False)]
-HOME: Final = {"admin": "/account"}  # who reads no figures begins elsewhere
+HOME: Final = {"admin": "/system"}  # who reads no figures begins elsewhere
 LONGEST: Final = 200  # characters of a login or password that are looked at
 
 log = structlog.get_logger()

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ckr_es.aggregates.support_register import State as SupportState
+from ckr_es.audit.folder import State
 from ckr_es.reports import words
 from ckr_es.rules.catalogue import FUNCTIONS, SERVICES
 
 MEASURES, DECISIONS, VERDICTS = words.MEASURES, words.DECISIONS, words.VERDICTS
+CHANGES, MARKS = words.CHANGES, words.MARKS
 ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "operator": "оператор",
@@ -15,6 +18,48 @@ ROLES: Final[Mapping[str, str]] = MappingProxyType(
         "auditor": "аудитор",
         "analyst": "аналитик",
         "admin": "администратор",
+    }
+)
+STREAMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cluster": "Кластер",
+        "participant": "Участник",
+        "service-case": "Дело",
+        "group-service": "Групповая услуга",
+        "provider": "Исполнитель",
+        "plan": "План года",
+        "period": "Отчётный период",
+        "roadmap": "Дорожная карта",
+        "support-codes": "Коды реестра поддержки",
+        "support-file": "Файлы реестра поддержки",
+    }
+)
+NOTARY: Final[Mapping[State, tuple[str, str]]] = MappingProxyType(
+    {
+        "running": ("подписывает", "done"),
+        "stopped": ("остановлен", "due"),
+        "absent": ("не запускался", "upcoming"),
+        "refused": ("отказал", "overdue"),
+    }
+)
+SUPPORTS: Final[Mapping[SupportState, tuple[str, str]]] = MappingProxyType(
+    {
+        "to_report": ("пора сообщить", "due"),
+        "in_file": ("в файле, ждёт ответа", "under_way"),
+        "accepted": ("принято", "done"),
+        "rejected": ("отклонено", "overdue"),
+        "to_correct": ("пора исправить", "due"),
+        "corrected": ("исправлено", "done"),
+        "to_annul": ("пора отозвать", "due"),
+        "annulled": ("отозвано", "done"),
+        "erased": ("данные удалены", "upcoming"),
+    }
+)
+PROJECTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "directory": "Кластеры, участники, дела, поиск",
+        "kpi": "Учёт показателей",
+        "ledger": "Дерево хешей журнала",
     }
 )
 UNITS: Final[Mapping[str, str]] = MappingProxyType(

@@ -1,0 +1,92 @@
+"""The system itself: how its parts fare, what auditors read, whose data were erased."""
+
+import sys
+from importlib.metadata import version
+from typing import Any, Final
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+
+from ckr_es.api import accesses, erasure
+from ckr_es.api.auth import roles
+from ckr_es.api.moments import Cursor
+from ckr_es.api.reads import Reader
+from ckr_es.application import ServiceTracking
+from ckr_es.audit.folder import Folder
+from ckr_es.store.database import Pool
+from ckr_es.web.asked import Text, Typed, local
+from ckr_es.web.page import SEE_SYSTEM, Shown, told
+
+Tracking = NamedDependency[ServiceTracking]
+PAGE: Final = 50
+PARTS: Final = ("ckr-es", "eventsourcing", "litestar", "psycopg")
+DATABASE: Final = "select current_setting('server_version'), (select max(number) from ckr.migration)"
+
+
+class SystemPages(Controller):
+    include_in_schema = False
+
+    @get("/system", sync_to_thread=True, **roles(SEE_SYSTEM, whole_centre=True))
+    def system(
+        self,
+        page: Shown,
+        reading: NamedDependency[Reader],
+        notary: NamedDependency[Folder],
+        pool: NamedDependency[Pool],
+    ) -> Response[Any]:
+        """Projections with their lag, the notary, the last self-check, versions. Always of now."""
+        with pool.connection() as conn:
+            ((server, schema),) = conn.execute(DATABASE).fetchall()
+        parts = {"Python": sys.version.split()[0], **{name: version(name) for name in PARTS}}
+        return page.show(
+            "system.html",
+            state=reading.status(errors=True),
+            notary=notary.status(),
+            signed=notary.size(),
+            signed_at=notary.signed_at(),
+            checked=notary.self_check(),
+            parts=parts,
+            server=server,
+            schema=schema,
+        )
+
+    @get("/access-log", sync_to_thread=True, **roles(accesses.SEE, whole_centre=True))
+    def access_log(
+        self,
+        page: Shown,
+        tracking: Tracking,
+        actor: Text = "",
+        object: Text = "",
+        since: Text = "",
+        until: Text = "",
+        cursor: Cursor = None,
+    ) -> Response[Any]:
+        """What auditors have read, the latest first."""
+        typed = Typed()
+        period = typed.instant("since", since), typed.instant("until", until)
+        found = accesses.listed(
+            tracking,
+            PAGE,
+            cursor,
+            actor=actor.strip() or None,
+            object=object.strip() or None,
+            since=period[0],
+            until=period[1],
+        )
+        return page.show(
+            "access_log.html",
+            status=typed.status,
+            found=told(Response(found)),
+            asked={
+                "actor": actor,
+                "object": object,
+                "since": local(period[0]) or since,
+                "until": local(period[1]) or until,
+            },
+            problems=typed.problems,
+        )
+
+    @get("/erasures", sync_to_thread=True, **roles(erasure.SEE, whole_centre=True))
+    def erasures(self, page: Shown, tracking: Tracking) -> Response[Any]:
+        """Every erasure proposed and confirmed, with its papers."""
+        return page.show("erasures.html", found=erasure.listed(tracking)["items"])
