@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ ARGUMENTS = [
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text("utf-8")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 YEAR_END = demo.LAST_DAY.isoformat()
+Cookies = Callable[[str], dict[str, str]]
 
 
 class Site(Struct, frozen=True):
@@ -161,12 +163,17 @@ def visits(browser: Browser, site: Site) -> Iterator[Visits]:
 
 
 @pytest.fixture(scope="session")
-def cookies(site: Site) -> dict[str, str]:
-    """As the manager's browser sends them."""
-    sent = {"login": "manager", "password": site.passwords["manager"]}
-    answer = httpx.post(f"{site.base}/login", data=sent, trust_env=False)
-    assert answer.status_code == 303, answer.text
-    return {"Cookie": answer.headers["set-cookie"].partition(";")[0], "Accept": "text/html"}
+def cookies(site: Site) -> Cookies:
+    """As the browser of somebody with this role sends them."""
+
+    @cache
+    def of(role: str) -> dict[str, str]:
+        sent = {"login": role, "password": site.passwords[role]}
+        answer = httpx.post(f"{site.base}/login", data=sent, trust_env=False)
+        assert answer.status_code == 303, answer.text
+        return {"Cookie": answer.headers["set-cookie"].partition(";")[0], "Accept": "text/html"}
+
+    return of
 
 
 @pytest.fixture

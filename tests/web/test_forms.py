@@ -8,7 +8,7 @@ import httpx
 import pytest
 from api.centre import firm_inn
 from playwright.sync_api import Page, Route, expect
-from web.conftest import Site, Visits, axe
+from web.conftest import Cookies, Site, Visits, axe
 from web.test_pages import VISITED
 
 from ckr_es.rules.validation import fields_of
@@ -147,11 +147,9 @@ ODD = (*NEVER, "-1", "2021-13-45", "😀';--", "NaN", ";")
 
 
 @pytest.mark.parametrize("address", [one for one in VISITED.values() if one.startswith("/record/")])
-def test_whatever_is_typed_a_form_answers_what_is_wrong(
-    site: Site, cookies: dict[str, str], address: str
-) -> None:
+def test_whatever_is_typed_a_form_answers_what_is_wrong(site: Site, cookies: Cookies, address: str) -> None:
     address = address.format_map(site.subjects)
-    with httpx.Client(base_url=site.base, headers=cookies, trust_env=False) as client:
+    with httpx.Client(base_url=site.base, headers=cookies("manager"), trust_env=False) as client:
         shown = client.get(address).text
         form = shown[shown.index("<form method") :]
         hidden = {"csrf", "key", "check"}

@@ -1,8 +1,7 @@
 """Every page, whoever adds it: it names its roles, it is accessible, silent, quick, and fits a telephone and a desk."""
 
 import time
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,7 +10,7 @@ from api.conftest import settings_for
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 from playwright.sync_api import Page
-from web.conftest import YEAR_END, Site, Visits, axe
+from web.conftest import YEAR_END, Cookies, Site, Visits, axe
 
 from ckr_es.api.app import _admit
 from ckr_es.api.auth import ANYONE
@@ -143,7 +142,6 @@ MORE = (
 )
 OTHERS = ("/api", "/health", "/metrics")
 QUICK = 0.2  # seconds
-Cookies = Callable[[str], dict[str, str]]
 
 app = pytest.fixture(scope="module")(lambda site: create_app(settings_for(site.database)))
 
@@ -211,17 +209,3 @@ def test_a_page_is_answered_in_time(app: Litestar, site: Site, cookies: Cookies,
             assert answer.status_code == 200, answer.text[:2000]
             assert "cyrillic" not in str(answer.headers)
     assert min(took) < QUICK, took
-
-
-@pytest.fixture(scope="module")
-def cookies(site: Site) -> Cookies:
-    """As the browser of somebody with this role sends them."""
-
-    @cache
-    def of(role: str) -> dict[str, str]:
-        sent = {"login": role, "password": site.passwords[role]}
-        answer = httpx.post(f"{site.base}/login", data=sent, trust_env=False)
-        assert answer.status_code == 303, answer.text
-        return {"Cookie": answer.headers["set-cookie"].partition(";")[0], "Accept": "text/html"}
-
-    return of
