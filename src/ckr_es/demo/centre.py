@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from ckr_es import commands
-from ckr_es.aggregates import cluster, plan, roadmap
+from ckr_es.aggregates import cluster, cluster_life, plan, roadmap
 from ckr_es.application import Answer
 from ckr_es.demo.desk import Act, Desk
 from ckr_es.demo.firms import CLUSTERS
@@ -35,19 +35,26 @@ BUDGET: Final = Document(title="Закон о краевом бюджете", nu
 
 # Month and day, what was done, for which cluster (all: ""), function of the concept's section 4.
 _LIFE: Final[tuple[tuple[int, int, type[Any], str, str, str], ...]] = (
-    (2, 3, cluster.ActivityHeld, "", "Установочная стратегическая сессия", "FN.н"),
-    (3, 17, cluster.PotentialAssessed, "organic", "Оценка потенциала органического земледелия", "FN.а"),
-    (3, 25, cluster.ProgrammeApproved, "tourism", "Программа развития кластера на 2021–2023 годы", "FN.б"),
-    (4, 28, cluster.ProgrammeApproved, "resource-service", "Программа развития кластера", "FN.б"),
-    (5, 19, cluster.EquipmentApproved, "organic", "Перечень оборудования для сушки и фасовки", "FN.в"),
-    (5, 26, cluster.ActivityHeld, "digital", "Вебинар об охране программ для ЭВМ", "FN.п"),
-    (6, 9, cluster.BrandRegistered, "organic", "Товарный знак «Енисейская тайга»", "FN.з"),
-    (6, 23, cluster.ActivityHeld, "arctic", "Круглый стол об арктических маршрутах", "FN.л"),
-    (8, 11, cluster.ProjectLaunched, "tourism", "Единый путеводитель по кластеру", "FN.и"),
-    (9, 8, cluster.PotentialAssessed, "arctic", "Мониторинг потенциала кластера", "FN.д"),
-    (10, 13, cluster.ProjectLaunched, "digital", "Витрина решений для добывающих предприятий", "FN.к"),
-    (11, 17, cluster.ProgrammeApproved, "digital", "Актуализированная программа развития", "FN.б"),
-    (12, 8, cluster.ActivityHeld, "", "Отчётная стратегическая сессия", "FN.н"),
+    (2, 3, cluster_life.ActivityHeld, "", "Установочная стратегическая сессия", "FN.н"),
+    (3, 17, cluster_life.PotentialAssessed, "organic", "Оценка потенциала органического земледелия", "FN.а"),
+    (
+        3,
+        25,
+        cluster_life.ProgrammeApproved,
+        "tourism",
+        "Программа развития кластера на 2021–2023 годы",
+        "FN.б",
+    ),
+    (4, 28, cluster_life.ProgrammeApproved, "resource-service", "Программа развития кластера", "FN.б"),
+    (5, 19, cluster_life.EquipmentApproved, "organic", "Перечень оборудования для сушки и фасовки", "FN.в"),
+    (5, 26, cluster_life.ActivityHeld, "digital", "Вебинар об охране программ для ЭВМ", "FN.п"),
+    (6, 9, cluster_life.BrandRegistered, "organic", "Товарный знак «Енисейская тайга»", "FN.з"),
+    (6, 23, cluster_life.ActivityHeld, "arctic", "Круглый стол об арктических маршрутах", "FN.л"),
+    (8, 11, cluster_life.ProjectLaunched, "tourism", "Единый путеводитель по кластеру", "FN.и"),
+    (9, 8, cluster_life.PotentialAssessed, "arctic", "Мониторинг потенциала кластера", "FN.д"),
+    (10, 13, cluster_life.ProjectLaunched, "digital", "Витрина решений для добывающих предприятий", "FN.к"),
+    (11, 17, cluster_life.ProgrammeApproved, "digital", "Актуализированная программа развития", "FN.б"),
+    (12, 8, cluster_life.ActivityHeld, "", "Отчётная стратегическая сессия", "FN.н"),
 )
 
 # Row of the roadmap, period, day and what came of it (concept, section 8); row 3.3 was never reported on.
