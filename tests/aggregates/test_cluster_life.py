@@ -113,7 +113,11 @@ def test_what_stands_is_told_by_day_with_the_end_of_a_project() -> None:
     before = replace(WEBINAR, held_on=date(2021, 1, 20), function="FN.л")
     past = history(PROPOSED, PROJECT, WEBINAR, before, FINISHED)
     told = lived(past, LATER)
-    assert [(one.event_id.int, one.kind) for one in told] == [(4, "activity"), (2, "project"), (3, "activity")]
+    assert [(one.event_id.int, one.kind) for one in told] == [
+        (4, "activity"),
+        (2, "project"),
+        (3, "activity"),
+    ]
     assert [one.finished for one in told] == [None, FINISHED, None]
     assert [one.finished for one in lived(past, DAY)] == [None, None, None]
     assert [one.event_id.int for one in lived(past, LATER, kind="project")] == [2]
@@ -122,7 +126,9 @@ def test_what_stands_is_told_by_day_with_the_end_of_a_project() -> None:
 
 
 def test_what_is_void_is_not_told_and_what_is_corrected_is_told_as_it_was() -> None:
-    corrected = Corrected(corrects=UUID(int=3), reason="Сосчитали", replacement=replace(WEBINAR, attendees=19))
+    corrected = Corrected(
+        corrects=UUID(int=3), reason="Сосчитали", replacement=replace(WEBINAR, attendees=19)
+    )
     past = history(PROPOSED, PROJECT, WEBINAR, corrected)
     assert [getattr(one.record, "attendees", None) for one in lived(past, LATER)] == [None, 19]
     past = history(*(e for _, e in past), Voided(voids=UUID(int=2), reason="Не было", effective_on=DAY))

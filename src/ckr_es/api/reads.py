@@ -25,7 +25,7 @@ from ckr_es.audit.trace import trace
 from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import search, support, timeline
+from ckr_es.projections import functions, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.reports import history
@@ -205,6 +205,26 @@ class Reader:
         return {
             "meta": moment.meta(),
             **paged(found, limit, lambda last: (last.effective_on, last.event_id)),
+        }
+
+    def functions(self, when: Travel) -> dict[str, Any]:
+        moment = self._moment(when, "kpi")
+        with self._pool.connection() as conn:
+            found = functions.register(conn, moment.as_of, moment.position)
+        return {"meta": moment.meta(), "items": found, "next_cursor": None}
+
+    def function(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
+        moment = self._moment(when, "kpi")
+        after = decoded(cursor, functions.Key) if cursor else functions.FIRST
+        with self._pool.connection() as conn:
+            found = functions.recorded(
+                conn, code, moment.as_of, moment.position, after=after, limit=limit + 1
+            )
+        return {
+            "meta": moment.meta(),
+            "code": code,
+            "title": catalogue.FUNCTIONS[code],
+            **paged(found, limit, lambda last: last.key),
         }
 
     def members(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
