@@ -9,6 +9,7 @@ from ckr_es.cli.figures import as_api, following, known, meta, moment, side
 from ckr_es.cli.terminal import as_json, existing_database, help_option, put_json, table
 
 if TYPE_CHECKING:
+    from ckr_es.aggregates.cluster_life import Lived
     from ckr_es.projections.functions import Done
 
 LONGEST = 100  # letters of a function's title in a table
@@ -88,6 +89,14 @@ def _where(one: "Done") -> str:
     return one.cluster or f"дорожная карта, строка {one.item}"
 
 
+def _called(one: "Lived") -> str:
+    """What it is, and of which kind."""
+    from ckr_es.reports.words import LIFE
+
+    narrower = getattr(one.record, "kind", None)
+    return f"{KINDS[one.kind]}: {LIFE[narrower]}" if narrower else KINDS[one.kind]
+
+
 @click.group("cluster", short_help="Кластер: что для него сделано.")
 @help_option
 def cluster() -> None:
@@ -144,7 +153,7 @@ def life(
         (
             (
                 f"{one.effective_on:%d.%m.%Y}",
-                KINDS[one.kind],
+                _called(one),
                 one.record.function,
                 one.record.title,
                 f"{one.finished.finished_on:%d.%m.%Y}: {one.finished.result}" if one.finished else "—",

@@ -83,7 +83,7 @@ def fact(value: Any, name: str = "") -> str:
             return "да" if value else "нет"
         case int() if name.endswith("_kopecks"):
             return money(value)
-        case int() | float() if name not in ("year", "position", "component_no"):
+        case int() | float() if name not in ("year", "first_year", "last_year", "position", "component_no"):
             return number(value)
         case str() if name.endswith("_on") or name in ("as_of", "date", "until"):
             return day(value)
