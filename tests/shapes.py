@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from ckr_es.aggregates.participant import OkvedCode, RegionCode
 from ckr_es.aggregates.plan import PlanValue, Year
 from ckr_es.aggregates.roadmap import MeasureNumber
-from ckr_es.rules.support import Digits4, LegalInn
+from ckr_es.rules.support import Digits4
+from ckr_es.rules.support import LegalInn as SupportInn
 from ckr_es.rules.values import (
     Code,
     FunctionCode,
     Inn,
+    LegalInn,
     Month,
     Number,
     Ogrn,
@@ -31,6 +33,7 @@ KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Code, st.sampled_from(["organic", "digital"])),
     (Digits4, st.sampled_from(["0400", "0101"])),
     (FunctionCode, st.sampled_from(["FN.а", "FN.о"])),
+    (SupportInn, st.sampled_from(["2460066195", "7707083893"])),
     (LegalInn, st.sampled_from(["2460066195", "7707083893"])),
     (Inn, st.sampled_from(["2460066195", "7707083893"])),
     (Month, st.sampled_from(["2021-03", "2021-04"])),

@@ -22,10 +22,11 @@ from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups, group_services
 from ckr_es.audit.trace import trace
+from ckr_es.commands import conflicts
 from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import functions, search, support, timeline
+from ckr_es.projections import functions, funding_reads, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.reports import history
@@ -272,7 +273,7 @@ class Reader:
         if not q.strip():
             detail = "Напишите, что искать"
             raise Invalid("required", detail, [Problem("/q", "required", detail)])
-        moment = self._moment(when, "directory")
+        moment = self._moment(when, "directory", "funding")
         after = decoded(cursor, search.Key) if cursor else None
         with self._pool.connection() as conn:
             found, following = search.search(
@@ -354,6 +355,60 @@ class Reader:
             known = [one for one, _ in asked]
         return {"meta": moment.meta(), "items": effects(known), "next_cursor": None}
 
+    # providers and money
+
+    def providers(self, when: Travel, limit: int, cursor: str | None, **filters: Any) -> dict[str, Any]:
+        return self._listed(
+            when,
+            funding_reads.providers,
+            tuple[UUID],
+            limit,
+            cursor,
+            projection="funding",
+            include_persons=True,
+            **filters,
+        )
+
+    def provider(self, id: UUID, when: Travel) -> Response[Any]:
+        found = self.providers(when, 1, None, id=id)
+        if not found["items"]:
+            raise Unknown("not-found", "Исполнитель не найден")
+        version = self._tracking.streams([id], found["meta"]["known_position"]).version(id)
+        body = {"meta": found["meta"], "version": version, **found["items"][0]}
+        return Response(body, headers={"ETag": f'"{version}"'})
+
+    def conflicts(self, id: UUID, when: Travel) -> dict[str, Any]:
+        """What the agreement of the case has to answer, or has answered."""
+        moment = self._moment(when)
+        streams = self._tracking.streams([id], moment.position)
+        case = amend.on_the_day(service_case.KIND, streams.history(id), moment.as_of)
+        if case is None or not self._visible(case, None):
+            raise Unknown("not-found", "Дело не найдено")
+        givers = {component.provider_id for component in case.components if component.provider_id}
+        known = self._tracking.streams(givers, moment.position)
+        items = list(conflicts(self._tracking, known, case, case.components))
+        return {"meta": moment.meta(), "items": items, "next_cursor": None}
+
+    def funding(self, year: int, when: Travel) -> dict[str, Any]:
+        moment = self._moment(when, "funding")
+        with self._pool.connection() as conn:
+            found = funding_reads.balance(conn, year, moment.as_of, moment.position)
+        return {"meta": moment.meta(), "year": year, "document": found.document, "rows": found.rows}
+
+    def money(
+        self, when: Travel, limit: int, cursor: str | None, *, year: int, source: str | None
+    ) -> dict[str, Any]:
+        return self._listed(
+            when,
+            funding_reads.money,
+            tuple[UUID],
+            limit,
+            cursor,
+            projection="funding",
+            year=year,
+            source=source,
+        )
+
     def supports(
         self,
         when: Travel,
@@ -431,9 +486,17 @@ class Reader:
         return cluster or self._cluster
 
     def _listed(
-        self, when: Travel, read: Any, key: Any, limit: int, cursor: str | None, **filters: Any
+        self,
+        when: Travel,
+        read: Any,
+        key: Any,
+        limit: int,
+        cursor: str | None,
+        *,
+        projection: str = "directory",
+        **filters: Any,
     ) -> dict[str, Any]:
-        moment = self._moment(when, "directory")
+        moment = self._moment(when, projection)
         after = decoded(cursor, key) if cursor else None
         with self._pool.connection() as conn:
             page: directory.Page = read(

@@ -57,6 +57,12 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "service-case.support-reported": "Передано в реестр получателей поддержки",
         "service-case.voided": "Запись по делу отменена",
         "service-case.corrected": "Запись по делу исправлена",
+        "provider.registered": "Исполнитель внесён в базу",
+        "provider.services-changed": "Услуги исполнителя изменены",
+        "provider.blocked": "Исполнитель заблокирован",
+        "provider.unblocked": "Исполнитель разблокирован",
+        "provider.voided": "Запись об исполнителе отменена",
+        "provider.corrected": "Запись об исполнителе исправлена",
         "group-service.held": "Групповая услуга оказана",
         "group-service.voided": "Групповая услуга отменена",
         "group-service.corrected": "Групповая услуга исправлена",
@@ -128,6 +134,17 @@ MARKS: Final[Mapping[Status, str]] = MappingProxyType(
         "upcoming": "срок не наступил",
     }
 )
+SOURCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "federal": "федеральный бюджет",
+        "regional": "краевой бюджет",
+        "other": "источник не указан",
+        "total": "всего",
+    }
+)
+MONEY: Final[Mapping[str, str]] = MappingProxyType(
+    {"reserved": "зарезервировано", "spent": "израсходовано", "released": "освобождено"}
+)
 MEASURES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "clusters": "кластеры",
@@ -165,10 +182,12 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "added_on": "добавлено",
         "agreement": "соглашение",
         "amount_kopecks": "продажи",
+        "answer": "обоснование",
         "answer_sha256": "хеш ответа",
         "answers": "ответы",
         "applied_on": "заявка от",
         "as_of": "на",
+        "attendees": "пришло человек",
         "basis": "основание",
         "cancelled_on": "прекращено",
         "case_id": "по делу",
@@ -182,6 +201,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "component_no": "компонент",
         "conclusion": "вывод",
         "condition": "условие",
+        "conflicts_answered": "о конфликте интересов",
         "corrects": "что исправлено",
         "cost_kopecks": "стоимость",
         "covers": "об условиях",
@@ -196,7 +216,9 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "external_id": "внешний номер",
         "file": "файл",
         "funding": "источник",
+        "grade": "оценка услуги",
         "ground": "основание",
+        "group_service_id": "мероприятие",
         "headcount": "численность",
         "identity_commitment": "обязательство по личным данным",
         "included_on": "включён в реестр",
