@@ -86,7 +86,9 @@ def functions(
 def _where(one: "Done") -> str:
     if one.case_id is not None:
         return f"дело {one.case_id}"
-    return one.cluster or f"дорожная карта, строка {one.item}"
+    if one.item is not None:
+        return f"дорожная карта, строка {one.item}"
+    return one.cluster or "—"
 
 
 def _called(one: "Lived") -> str:

@@ -1,8 +1,8 @@
 """What was done for each function of the centre (concept, section 4), as of a day and as known at a position.
 
-Most records name their function. Two functions are what the records are by themselves: a service that was accepted is
-function е, a firm that was asked how it fares is function т. The few records are read as they are; the many services
-are counted by the lines that KPI 2 sums.
+Most records name their function. Three functions are what the records are by themselves: a service that was accepted is
+function е, a provider that was registered function о, a firm that was asked how it fares function т. The few records
+are read as they are; the many services are counted by the lines that KPI 2 sums.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ckr_es.aggregates import Event, cluster, participant, roadmap, service_case
+from ckr_es.aggregates import Event, cluster, participant, provider, roadmap, service_case
 from ckr_es.aggregates.amend import understood
 from ckr_es.aggregates.cluster_life import Life
 from ckr_es.aggregates.facts import Entry
@@ -22,14 +22,25 @@ from ckr_es.projections.log import Session, tags
 from ckr_es.rules.catalogue import FUNCTIONS
 from ckr_es.store.envelope import decode, tag
 
-SERVICES, FOLLOW_UPS = "FN.е", "FN.т"
+SERVICES, PROVIDERS, FOLLOW_UPS = "FN.е", "FN.о", "FN.т"
 OWN: Final[dict[str, type[Any]]] = {
     SERVICES: service_case.ServiceAccepted,
+    PROVIDERS: provider.Registered,
     FOLLOW_UPS: participant.FollowedUp,
 }
 NAMING: Final = tuple(event for event in get_args(Event) if "function" in event.__struct_fields__)
 _OF_CENTRE: Final = tags(
-    {*NAMING, cluster.Proposed, cluster.Voided, cluster.Corrected, roadmap.Voided, roadmap.Corrected}
+    {
+        *NAMING,
+        cluster.Proposed,
+        cluster.Voided,
+        cluster.Corrected,
+        roadmap.Voided,
+        roadmap.Corrected,
+        provider.Registered,
+        provider.Voided,
+        provider.Corrected,
+    }
 )
 _OF_FIRMS: Final = tags((participant.FollowedUp, participant.Voided, participant.Corrected))
 RECORDED = """
@@ -71,7 +82,7 @@ class Function(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """A record for a function: for a cluster, on a measure of the roadmap, or for a participant."""
+    """A record for a function: for a cluster, on a measure of the roadmap, for a participant, of a provider."""
 
     event_id: UUID
     type: str
@@ -139,6 +150,9 @@ def _named(conn: Session, as_of: date, position: int) -> Iterator[tuple[str, Don
                 case participant.FollowedUp():
                     said |= {"participant_id": stream_id, "case_id": event.case_id}
                     yield FOLLOW_UPS, Done(title=event.month, **said)
+                case provider.Registered():
+                    title = event.name or ", ".join(event.services)
+                    yield PROVIDERS, Done(title=title, participant_id=event.participant_id, **said)
                 case roadmap.MeasureReported(function=str(function)):
                     yield function, Done(title=event.result, item=event.item, **said)
                 case _ if isinstance(event, Life):
