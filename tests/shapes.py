@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from ckr_es.aggregates.participant import OkvedCode, RegionCode
 from ckr_es.aggregates.plan import PlanValue, Year
 from ckr_es.aggregates.roadmap import MeasureNumber
-from ckr_es.rules.support import Digits4, LegalInn
+from ckr_es.rules.support import Digits4
+from ckr_es.rules.support import LegalInn as SupportInn
 from ckr_es.rules.values import (
     Code,
     FunctionCode,
     Inn,
+    LegalInn,
     Month,
     Number,
     Ogrn,
@@ -31,6 +33,7 @@ KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Code, st.sampled_from(["organic", "digital"])),
     (Digits4, st.sampled_from(["0400", "0101"])),
     (FunctionCode, st.sampled_from(["FN.а", "FN.о"])),
+    (SupportInn, st.sampled_from(["2460066195", "7707083893"])),
     (LegalInn, st.sampled_from(["2460066195", "7707083893"])),
     (Inn, st.sampled_from(["2460066195", "7707083893"])),
     (Month, st.sampled_from(["2021-03", "2021-04"])),
@@ -69,7 +72,7 @@ def instances(type_: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy
         return st.integers(low, low + 3)
     if origin is Annotated and get_origin(args[0]) is tuple:
         longest = next(meta.max_length for meta in args[1:] if isinstance(meta, msgspec.Meta))
-        return st.lists(instances(get_args(args[0])[0]), min_size=1, max_size=longest).map(tuple)
+        return st.lists(instances(get_args(args[0])[0]), min_size=1, max_size=min(longest, 3)).map(tuple)
     if type_ is int:
         return st.integers(1, 4)
     if origin is Literal:

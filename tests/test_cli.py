@@ -139,7 +139,12 @@ def test_the_others_work_without_a_running_server(
         assert all(check["ok"] for check in said("doctor")["checks"])
         rows = said("kpi", "--as-of", "2021-12-31")["rows"]
         assert {row["kpi"]: row["actual"] for row in rows}["services"] == 0
-        assert {p["name"] for p in said("projections", "status")["items"]} == {"kpi", "directory", "ledger"}
+        assert {p["name"] for p in said("projections", "status")["items"]} == {
+            "kpi",
+            "directory",
+            "ledger",
+            "funding",
+        }
 
 
 @pytest.mark.parametrize(

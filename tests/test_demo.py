@@ -225,6 +225,45 @@ def test_the_roadmap_of_the_year_is_done_but_for_one_row(played: Played) -> None
     assert ckr(played.home, "roadmap", "--format", "xlsx").returncode == 2
 
 
+def test_the_money_of_the_year_is_within_its_limits(played: Played) -> None:
+    sides = ("2021", "--as-of", "2021-12-31")
+    rows = {
+        row["source"]: row for row in json.loads(ckr(played.home, "funding", *sides, "--json").stdout)["rows"]
+    }
+    for source in ("federal", "regional", "total"):
+        row = rows[source]
+        assert 0 < row["spent_kopecks"] < row["limit_kopecks"]
+        assert row["free_kopecks"] == row["limit_kopecks"] - row["spent_kopecks"] - row["reserved_kopecks"]
+    lines = json.loads(ckr(played.home, "funding", *sides, "--lines", "--json").stdout)["items"]
+    states = Counter(line["state"] for line in lines)
+    assert states["released"] == 4
+    assert (
+        sum(line["kopecks"] for line in lines if line["state"] == "spent") == rows["total"]["spent_kopecks"]
+    )
+    assert "краевой бюджет" in ckr(played.home, "funding", *sides).stdout
+    assert "освобождено" in ckr(played.home, "funding", *sides, "--lines").stdout
+    assert rebuild("funding", played.database, shadow_only=True).differences == ()
+
+
+def test_providers_of_the_year_are_rated_and_one_was_blocked(played: Played) -> None:
+    every = json.loads(ckr(played.home, "provider", "--as-of", "2021-12-31", "--json").stdout)["items"]
+    assert len(every) == 6
+    assert all(3 <= one["rating"]["grade"] <= 5 for one in every)
+    blocked = json.loads(ckr(played.home, "provider", "--blocked", "--as-of", "2021-07-01", "--json").stdout)[
+        "items"
+    ]
+    assert [one["blocked_on"] for one in blocked] == ["2021-06-01"]
+    answered = column(
+        played.conn,
+        "select count(*) from ckr.event where type = 'service-case.agreement-signed' "
+        "and body->'conflicts_answered' is not null",
+    )
+    assert answered[0] > 5
+    assert "Сроки сорваны" in ckr(played.home, "provider", "--as-of", "2021-07-01").stdout
+    one = json.loads(ckr(played.home, "provider", every[0]["inn"], "--json").stdout)["items"]
+    assert [item["id"] for item in one] == [every[0]["id"]]
+
+
 def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) -> None:
     sides = ("--as-of", "2021-12-31", "--json")
     every = json.loads(ckr(played.home, "follow-ups", *sides).stdout)["items"]
@@ -236,6 +275,30 @@ def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) ->
     assert "просрочено" in ckr(played.home, "follow-ups", "--as-of", "2021-12-31").stdout
     assert "Оценка" in ckr(played.home, "follow-ups", "--effect").stdout
     assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2
+
+
+def test_what_was_done_for_clusters_and_functions_is_listed(played: Played) -> None:
+    sides = ("--as-of", "2021-12-31", "--json")
+    every = json.loads(ckr(played.home, "functions", *sides).stdout)["items"]
+    assert min(one["total"] for one in every) > 0
+    services = next(one["total"] for one in every if one["code"] == "FN.е")
+    assert services == next(r["actual"] for r in played.said["rows"] if r["kpi"] == "services")
+    listed = json.loads(ckr(played.home, "functions", "FN.е", *sides).stdout)["items"]
+    assert len(listed) == services
+    assert "FN.т" in ckr(played.home, "functions").stdout
+    assert "дорожная карта, строка 10" in ckr(played.home, "functions", "FN.м").stdout
+    lived = json.loads(ckr(played.home, "cluster", "life", "tourism", *sides).stdout)["items"]
+    projects = [one for one in lived if one["kind"] == "project"]
+    assert [len(one["record"]["participants"]) for one in projects] == [3, 3]
+    words = ckr(played.home, "cluster", "life", "resource-service", "--function", "FN.ж").stdout
+    assert ("Цепочка ремонта" in words, "межрегиональный" in words) == (True, True)
+    for wrong in (
+        ("functions", "FN.a"),
+        ("cluster", "life", "nowhere"),
+        ("cluster", "life", "tourism", "--function", "б"),
+    ):
+        refused = ckr(played.home, *wrong)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
 
 
 def test_group_services_of_the_year_are_listed_with_their_people(played: Played) -> None:

@@ -360,7 +360,7 @@ def test_the_log_still_proves_itself_and_its_decisions(world: World, erased: Bod
     environ = {**os.environ, "CKR_DATA_DIR": str(world.home)}
     verified = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    for name in ("kpi", "directory", "ledger"):
+    for name in ("kpi", "directory", "ledger", "funding"):
         assert rebuild.rebuild(name, world.database, lambda *_: None, True).differences == ()
 
 

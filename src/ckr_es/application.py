@@ -5,7 +5,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from random import uniform
 from time import monotonic
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -13,13 +13,13 @@ from eventsourcing.application import Application
 from eventsourcing.utils import Environment
 from msgspec import Struct, field
 
-from ckr_es.aggregates import Event, amend, reporting_period
+from ckr_es.aggregates import Event, amend, reporting_period, service_case
 from ckr_es.aggregates.facts import Correction, Entry, Fact, Kind, Void
 from ckr_es.aggregates.service_case import Opened
 from ckr_es.rules import Forbidden, Invalid, Problem, Refused, Unknown, personal
 from ckr_es.rules.calendar import periods_of
 from ckr_es.store import aside
-from ckr_es.store.database import Database
+from ckr_es.store.database import Database, Pool
 from ckr_es.store.door import Command, Erasure, Guard, Identity, Outcome
 from ckr_es.store.envelope import EventMapper, Proposed, Recorded, StoredRow, fresh_id
 from ckr_es.store.recorder import Factory, Recorder, StoredAnswer
@@ -29,6 +29,7 @@ S = TypeVar("S")
 PATIENCE = 1.4  # seconds for a decision that others overtake, and for the writer; then 503
 NO_KEY = ""  # no command has it
 _NAMESPACE = uuid5(NAMESPACE_URL, "ckr_es")
+_CASES = {str(kind.__struct_config__.tag) for kind in get_args(service_case.Event)}
 
 
 @lru_cache(maxsize=10_000)
@@ -109,12 +110,16 @@ class _Refusal(Struct, frozen=True):
 
 
 class Streams:
-    """The streams a decision reads, as they were at one position of the log."""
+    """The streams a decision reads, as they were at one position of the log.
+
+    A decision adds to `rests_on` the types of events, of any stream, that would make it another one.
+    """
 
     def __init__(self, recorded: Mapping[UUID, Sequence[Recorded]], head: int) -> None:
         self.recorded = recorded
         self.head = head
         self._histories: dict[UUID, Sequence[Entry]] = {}
+        self.rests_on: set[str] = set()
 
     def history(self, id: UUID) -> Sequence[Entry]:
         if (known := self._histories.get(id)) is None:
@@ -126,7 +131,9 @@ class Streams:
         return rows[-1].originator_version if rows else 0
 
     def state(self, kind: Kind[S], id: UUID) -> S | None:
-        return amend.fold(kind, self.history(id))
+        """None when nothing stands under that id, or something of another kind."""
+        history = self.history(id)
+        return amend.fold(kind, history) if history and kind.tells(history[0].event) else None
 
     def known(self, kind: Kind[S], id: UUID, what: str) -> S:
         """The state, or Unknown when nothing stands under that id."""
@@ -189,9 +196,7 @@ class ServiceTracking(Application[UUID]):
             streams = self._streams(loaded.streams, loaded.head)
             if request.if_match is not None and request.if_match != streams.version(id):
                 raise StaleVersion(streams.version(id))
-            guard: Guard | None = None
-            if still or whole_participant is not None:
-                guard = Guard(after=loaded.head, participant_id=whole_participant)
+            rests_on = streams.rests_on
             refusal: Refused | None = None
             news: dict[UUID, Sequence[Event]] = {}
             try:
@@ -206,6 +211,7 @@ class ServiceTracking(Application[UUID]):
                 raise
             except Refused as refused:
                 refusal, news = refused, {}
+            guard = _guard(loaded.head, still, whole_participant, rests_on)
             command = self._command(
                 request, id, subject, news, streams, ids, refusal, guard, identity, participant_id
             )
@@ -237,6 +243,15 @@ class ServiceTracking(Application[UUID]):
         """What this very request was answered before, where finding out again would cost something outside."""
         stored = self.recorder.stored_answer(request.key)
         return None if stored is None else self._replay(request, stored)
+
+    @property
+    def pool(self) -> Pool:
+        """Connections for what a decision reads beside streams."""
+        return self.recorder.pool
+
+    def unrecorded(self) -> list[list[Recorded]]:
+        """Streams, whole, that end in events which a decision counts with although they are not in the log."""
+        return []
 
     def streams(self, ids: Iterable[UUID], position: int | None = None) -> Streams:
         """The streams as known at a position (default: now), for reads that explain rather than list."""
@@ -365,6 +380,17 @@ class ServiceTracking(Application[UUID]):
                 ),
             )
         return Answer(status=stored.status, receipt=receipt, replayed=True)
+
+
+def _guard(head: int, still: bool, participant: UUID | None, types: set[str]) -> Guard | None:
+    """What must not have been recorded since the decision was made; nothing in most cases."""
+    if types and not still:
+        # One guard knows one participant or any: what a whole participant is held still for is in cases.
+        of_cases = _CASES if participant is not None else set()
+        return Guard(after=head, types=tuple(sorted(types | of_cases)))
+    if still or participant is not None:
+        return Guard(after=head, participant_id=participant)
+    return None
 
 
 def _receipt(command: Command, outcome: Outcome) -> Receipt:

@@ -884,7 +884,7 @@ def test_health_needs_no_key(centre: Centre, organic: str) -> None:
     assert centre.nobody.read("/health/live") == {"status": "live"}
     ready = centre.nobody.read("/health/ready")
     assert ready["status"] == "ready"
-    assert {p["name"] for p in ready["projections"]} == {"kpi", "directory", "ledger"}
+    assert {p["name"] for p in ready["projections"]} == {"kpi", "directory", "ledger", "funding"}
     metrics = centre.nobody.get("/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
     assert f"ckr_log_head {centre.head()}" in metrics.text

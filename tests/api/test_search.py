@@ -1,7 +1,18 @@
 """Search over HTTP: who finds what, what is refused, and that no address names a person."""
 
 import pytest
-from api.centre import Centre, Client, accept, cluster, person_inn, plain_case, pointers, problem, ready_firm
+from api.centre import (
+    Centre,
+    Client,
+    accept,
+    cluster,
+    firm_inn,
+    person_inn,
+    plain_case,
+    pointers,
+    problem,
+    ready_firm,
+)
 
 PERSON = {
     "kind": "entrepreneur",
@@ -52,6 +63,22 @@ def test_what_is_recorded_is_found_and_was_not_before(operator: Client, ids: dic
     after = operator.read("/search", q="пихтачи", min_position=receipt["position"])
     assert [hit["id"] for hit in after["items"]] == [ids["digital"]]
     assert operator.read("/search", q="пихтачи", known_position=receipt["position"] - 1)["items"] == []
+
+
+def test_a_provider_is_found_as_soon_as_it_is_listed(operator: Client) -> None:
+    offer = {
+        "inn": firm_inn(99),
+        "name": "ООО «Хмелевик»",
+        "services": ["SVC.е"],
+        "registered_on": "2021-02-01",
+    }
+    receipt = operator.done("/providers", **offer)
+    (hit,) = operator.read("/search", q="хмелевики", min_position=receipt["position"])["items"]
+    assert (hit["kind"], hit["id"], hit["title"]) == ("provider", receipt["id"], offer["name"])
+    assert operator.http.get(hit["link"]).json()["id"] == receipt["id"]
+    assert [h["id"] for h in operator.read("/search", q=offer["inn"][:6], kind="provider")["items"]] == [
+        receipt["id"]
+    ]
 
 
 def test_persons_are_searched_by_post(operator: Client, ids: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from hypothesis import strategies as st
 
-from ckr_es.aggregates import amend, cluster, participant, plan, service_case
+from ckr_es.aggregates import amend, cluster, participant, plan, provider, service_case
 from ckr_es.aggregates.facts import Entry
 from ckr_es.rules import Refused
 from ckr_es.rules.calendar import quarter
@@ -26,6 +26,7 @@ KINDS = {
     "participant": participant.KIND,
     "case": service_case.KIND,
     "plan": plan.KIND,
+    "provider": provider.KIND,
 }
 DOCUMENT = Document(title="Решение")
 days = st.dates(START, END)
@@ -46,7 +47,9 @@ class World:
         self.owners: dict[UUID, UUID | None] = {}
 
     def id(self, what: str, n: int) -> UUID:
-        return UUID(int=(["cluster", "participant", "case", "plan", "event"].index(what) << 32) + n)
+        return UUID(
+            int=(["cluster", "participant", "case", "plan", "event", "provider"].index(what) << 32) + n
+        )
 
     def record(self, kind: str, stream_id: UUID, event: object, owner: UUID | None = None) -> Recorded:
         position = len(self.records) + 1
@@ -122,14 +125,20 @@ class World:
                 service=service,
                 added_on=day,
                 mandatory=no < 3,
-                cost_kopecks=100,
+                cost_kopecks=7_000 + n,
                 participant_payment_kopecks=(no - 1) * 5_000,
+                provider_id=self.id("provider", 0) if no == 1 else None,
+                funding=(None, "federal", "regional")[(n + no) % 3],
             )
             self.happen("case", case_id, component, owner)
         decided = service_case.EligibilityDecided(
             decision="eligible", decided_on=day, rule_set="1", checks=()
         )
         self.happen("case", case_id, decided, owner)
+
+    def agree(self, n: int, day: date) -> None:
+        signed = service_case.AgreementSigned(number=f"Д-{n}", signed_on=day)
+        self.happen("case", self.id("case", n), signed)
 
     def accept(self, n: int, no: int, day: date) -> None:
         case_id = self.id("case", n)
@@ -139,6 +148,7 @@ class World:
                 "accepted_on": day,
                 "quantity": 1,
                 "unit": "шт",
+                "grade": 1 + n,
                 "late_reason": None,
             }
             for event in case.accept(component_no=no, **act):
@@ -156,6 +166,24 @@ class World:
             document=DOCUMENT,
         )
         self.happen("plan", self.id("plan", year), event)
+
+    def set_funding(self, year: int, federal: int, regional: int, day: date) -> None:
+        event = plan.FundingSet(
+            year=year,
+            federal_kopecks=federal,
+            regional_kopecks=regional,
+            document=Document(title="Закон о бюджете", date=day),
+        )
+        self.happen("plan", self.id("plan", year), event)
+
+    def list_provider(self, n: int, day: date) -> None:
+        event = provider.Registered(
+            registered_on=day, services=SERVICES[:2], inn=f"24000000{n:02}", name=f"ООО Ель {n}"
+        )
+        self.happen("provider", self.id("provider", n), event)
+
+    def of_provider(self, n: int, event: object) -> None:
+        self.happen("provider", self.id("provider", n), event)
 
     def correct(self, position: int, replacement: dict[str, object] | None) -> None:
         target = self.records[position]
@@ -184,19 +212,26 @@ def _redated(world: World, back: int, day: date, n: int) -> None:
     names = set(fact.__struct_fields__)
     replacement: dict[str, object] = {}
     for name in names & {
-        "formed_on", "dissolved_on", "joined_on", "left_on", "accepted_on", "launched_on", "applied_on", "decided_on"
+        "formed_on", "dissolved_on", "joined_on", "left_on", "accepted_on", "launched_on", "applied_on", "decided_on",
+        "signed_on", "cancelled_on", "changed_on", "blocked_on", "unblocked_on"
     }:  # fmt: skip
         replacement[name] = day.isoformat()
     if "quarter" in names:
         replacement["quarter"] = QUARTERS[n % len(QUARTERS)]
     if "answer_sha256" in names:
         replacement |= {"as_of": day.isoformat(), **answer(n)}
-    for name in names & {"headcount", "jobs_created", "amount_kopecks", "participant_payment_kopecks"}:
+    for name in names & {
+        "headcount",
+        "jobs_created",
+        "amount_kopecks",
+        "participant_payment_kopecks",
+        "cost_kopecks",
+    }:
         replacement[name] = n
     if "cluster" in names and n % 3 == 0:
         replacement["cluster"] = CODES[n % len(CODES)]
     if "production" in names:
-        replacement["production"] = bool(n % 2)
+        replacement |= {"production": bool(n % 2), "curated": n % 3 > 0}
     if "markets" in names:
         replacement["markets"] = ["foreign"]
     if "policy" in names:
@@ -207,6 +242,7 @@ def _redated(world: World, back: int, day: date, n: int) -> None:
 
 _clusters, _participants, _cases = st.integers(0, 2), st.integers(0, 3), st.integers(0, 4)
 _numbers = st.integers(0, 40)
+_providers = st.integers(0, 1)
 _policies = st.builds(
     Policy,
     complex_in_services=st.sampled_from(["components", "once", "none"]),
@@ -287,6 +323,21 @@ def _decided(w: World, n: int, back: int, decision: str, day: date) -> None:
         w.happen("case", w.id("case", n), event, case.opened.participant_id)
 
 
+def _offered(w: World, n: int, day: date) -> None:
+    event = provider.ServicesChanged(
+        changed_on=day, services=SERVICES[1:], prices_kopecks={SERVICES[1]: 500}, of_centre=True
+    )
+    w.of_provider(n, event)
+
+
+def _blocked(w: World, n: int, day: date) -> None:
+    w.of_provider(n, provider.Blocked(blocked_on=day, reason="срыв сроков"))
+
+
+def _unblocked(w: World, n: int, day: date) -> None:
+    w.of_provider(n, provider.Unblocked(unblocked_on=day, reason="исправлено"))
+
+
 _quarters = st.sampled_from(QUARTERS)
 _applications = st.integers(5, 8)
 _back = st.one_of(st.integers(0, 8), st.integers(0, 60))
@@ -308,6 +359,12 @@ MOVES = st.one_of(
     st.tuples(st.just(_applied), _applications, _participants, dates),
     st.tuples(st.just(_decided), _applications, _back, st.sampled_from(["eligible", "refused"]), dates),
     st.tuples(st.just(World.cancel), _cases, dates),
+    st.tuples(st.just(World.agree), _cases, dates),
+    st.tuples(st.just(World.agree), _cases, dates),
+    st.tuples(st.just(World.set_funding), st.integers(2020, 2022), _numbers, _numbers, dates),
+    st.tuples(st.just(_offered), _providers, dates),
+    st.tuples(st.just(_blocked), _providers, dates),
+    st.tuples(st.just(_unblocked), _providers, dates),
     st.tuples(st.just(World.set_plan), st.integers(2020, 2022), _policies, _numbers, _sets),
     st.tuples(st.just(_voided), _back),
     st.tuples(st.just(_voided), _back),
@@ -321,6 +378,7 @@ def histories(draw: st.DrawFn, least: int = 50) -> list[Recorded]:
     world = World()
     moves: list[tuple[object, ...]] = [(World.propose, n, n != 1, START) for n in range(3)]
     moves += [(World.register, n, "entrepreneur" if n == 2 else "legal_entity", START) for n in range(4)]
+    moves += [(World.list_provider, n, START) for n in range(2)]
     moves += [(World.open, n, n % 4, n % 3, n in (1, 3), START) for n in range(5)]
     moves += [(World.form, n, day) for n, day in enumerate(draw(st.lists(dates, min_size=3, max_size=3)))]
     moves += draw(st.lists(MOVES, min_size=least, max_size=120))
@@ -350,7 +408,7 @@ def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, ob
         for _, e in amend.understood(entries):
             match e:
                 case cluster.Proposed():
-                    code, production = e.code, e.production
+                    code, production = (e.code if e.curated else None), e.production
                 case cluster.Formed():
                     formed = e.formed_on
                 case cluster.Dissolved():
@@ -457,6 +515,8 @@ def eventful() -> list[Recorded]:
     w.correct(base, {"quarter": "2020-Q3"})
     w.correct(base, None)
     w.correct(joined, {"cluster": "organic"})
+    w.correct(0, {"curated": False})
+    w.correct(0, {"curated": True})
     w.dissolve(0, date(2021, 5, 1))
     dissolved = len(w.records) - 1
     w.correct(dissolved, {"dissolved_on": "2021-01-01"})

@@ -17,7 +17,7 @@ from ckr_es.rules import Unknown
 from ckr_es.store.recorder import Recorder
 
 IN_SQL = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-NAMES = ("kpi", "directory", "ledger")
+NAMES = ("kpi", "directory", "ledger", "funding")
 
 
 @IN_SQL

@@ -10,9 +10,9 @@ from projections.conftest import project, reader, record
 from projections.histories import START, World
 from projections.test_directory import person, registered
 
-from ckr_es.aggregates import cluster, participant, service_case
+from ckr_es.aggregates import cluster, participant, provider, service_case
+from ckr_es.projections import directory_tables, funding_tables
 from ckr_es.projections import search as searching
-from ckr_es.projections.directory_tables import INDEXES
 from ckr_es.projections.search import search
 from ckr_es.store.recorder import Recorder
 
@@ -23,12 +23,13 @@ NAMES = (
     "ООО «Сибирские ягоды»",
     "Ассоциация AURORA",
 )
+PROVIDER = "ООО «Экспертный центр маркировки»"
 LATER = date(2021, 6, 1)
 
 
 @pytest.fixture(scope="module")
 def told(databases):
-    """Five firms, a person, a cluster and two cases of the second firm, in a log of its own."""
+    """Five firms, a person, a cluster, two cases of the second firm and two providers, in a log of its own."""
     w = World()
     for n, name in enumerate(NAMES, 1):
         who, event = registered(name, n)
@@ -59,6 +60,9 @@ def told(databases):
         signed = service_case.AgreementSigned(number=f"Д-7{n}", signed_on=date(2021, 3, 2))
         w.happen("case", case, signed, owner)
         w.accept(n, 1, LATER)
+    for n, of in enumerate(({"inn": "2466007777", "name": PROVIDER}, {"participant_id": UUID(int=9)})):
+        entered = provider.Registered(registered_on=date(2021, 4, 1), services=("SVC.е",), **of)
+        w.happen("provider", w.id("provider", n), entered)
     with databases() as database:
         record(database, w.records)
         with Recorder(database, 2) as recorder:
@@ -163,6 +167,26 @@ def test_a_cluster_sees_its_own(told):
     assert titles(told, "органика", cluster="digital") == []
 
 
+def test_a_provider_is_found_from_the_day_it_is_listed(told):
+    conn, head = told
+    for q, how in (
+        ("маркировка", "words"),
+        ("маркеровки", "similar"),
+        ("2466007777", "number"),
+        ("2466-007", "begins"),
+    ):
+        (hit,) = search(conn, LATER, head, q, kind="provider")[0]
+        assert (hit.title, hit.link, hit.matched.how) == (PROVIDER, f"/api/v1/providers/{hit.id}", how)
+        assert (hit.participant_id, hit.cluster) == (None, None)
+    assert PROVIDER in titles(told, "маркировка")
+    assert titles(told, "маркировка", date(2021, 3, 31)) == []
+    assert titles(told, "маркировка", position=head - 3) == []
+    assert titles(told, "маркировка", cluster="organic") == []
+    # A specialist is found as the person that it is, never as a provider.
+    for asked in ({}, {"include_persons": True}):
+        assert titles(told, "елкина", kind="provider", **asked) == []
+
+
 def test_what_was_not_known_or_had_not_happened_is_not_found(told):
     assert titles(told, "станки", position=0) == []
     assert titles(told, "органические", position=6) == []  # not retitled yet
@@ -194,26 +218,30 @@ MANY = """
                                         agreement_number, signed_on, accepted_on, accepted_components, act_numbers)
     select gen_random_uuid(), 1, gen_random_uuid(), 'organic', false, '{SVC.е}', '2021-01-01', 'Д-' || n, '2021-01-02',
            '{2021-02-01}', '{1}', array['А-' || n] from generate_series(1, 100000) n;
+    insert into funding.provider (id, known_from, inn, name, registered_on)
+    select gen_random_uuid(), 1, 2400000000 + n, 'ООО «' || md5(n::text) || ' ' || n || '»', '2020-01-01'
+    from generate_series(1, 100000) n;
     alter table ckr.identity disable trigger all;
     insert into ckr.identity (participant_id, inn, fields, salt, commitment)
     select md5(n::text)::uuid, (246600000000 + n)::text, json_build_object('name', md5(n::text) || ' ' || n),
            sha256(n::text::bytea), sha256(n::text::bytea) from generate_series(1, 100000) n;
-    analyze directory.participant, directory.service_case, ckr.identity;
+    analyze directory.participant, directory.service_case, funding.provider, ckr.identity;
 """
-SOUGHT = {"participant_sought", "service_case_sought", "identity_sought"}
+SOUGHT = {"participant_sought", "service_case_sought", "provider_sought", "identity_sought"}
 
 
 def test_a_hundred_thousand_rows_are_asked_by_their_indexes(databases):
     with databases() as database:
         project(database)
         with psycopg.connect(database.admin_conninfo(), autocommit=True) as admin:
-            admin.execute("set search_path = directory")
+            admin.execute("set search_path = directory, funding")
             for index in SOUGHT - {"identity_sought"}:
                 admin.execute(f"drop index {index}".encode())
             admin.execute("set search_path = public")
             admin.execute(MANY.encode())
-            admin.execute("set search_path = directory")
-            admin.execute(INDEXES.encode())
+            for schema, tables in (("directory", directory_tables), ("funding", funding_tables)):
+                admin.execute(f"set search_path = {schema}".encode())
+                admin.execute(tables.INDEXES.encode())
         with reader(database) as conn:
             conn.execute("set plan_cache_mode = force_generic_plan")
             for q in ("ООО «Топинамбур»", "2400077777", "а-7777"):
@@ -223,7 +251,11 @@ def test_a_hundred_thousand_rows_are_asked_by_their_indexes(databases):
                 assert scanned <= {"cluster"}, q
             hits, _ = search(conn, LATER, 1, "А-77777")
             assert [(hit.kind, hit.matched.value) for hit in hits] == [("case", "А-77777")]
-            assert [hit.matched.field for hit in search(conn, LATER, 1, "2400077777")[0]] == ["inn"]
+            hits, _ = search(conn, LATER, 1, "2400077777")
+            assert [(hit.kind, hit.matched.field) for hit in hits] == [
+                ("participant", "inn"),
+                ("provider", "inn"),
+            ]
 
 
 def explained(conn, q):

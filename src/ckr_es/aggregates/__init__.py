@@ -5,6 +5,7 @@ from ckr_es.aggregates import (
     group_service,
     participant,
     plan,
+    provider,
     reporting_period,
     roadmap,
     service_case,
@@ -16,6 +17,7 @@ Event = (
     cluster.Event
     | participant.Event
     | service_case.Event
+    | provider.Event
     | group_service.Event
     | plan.Event
     | reporting_period.Event

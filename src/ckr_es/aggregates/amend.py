@@ -52,9 +52,9 @@ def fold(kind: Kind[S], history: History) -> S | None:
 
 
 def on_the_day(kind: Kind[S], history: History, day: date) -> S | None:
-    """The state on that day: what stands and had happened by then; None before the stream began."""
+    """The state on that day: what stands and had happened by then; None before the stream began, or of another kind."""
     entries = understood(history)
-    if not entries or entries[0].event.effective_on > day:
+    if not entries or not kind.tells(entries[0].event) or entries[0].event.effective_on > day:
         return None
     state: S | None = None
     for event_id, event in entries:

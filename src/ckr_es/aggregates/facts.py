@@ -58,3 +58,7 @@ class Kind(NamedTuple, Generic[S]):
     corrected: type[Correction]
     fixed: frozenset[str] = frozenset()
     derived: tuple[type[Fact], ...] = ()
+
+    def tells(self, event: Any) -> bool:
+        """Whether a stream of this kind has such events: a client may send the id of any stream."""
+        return str(event.__struct_config__.tag).startswith(f"{self.noun}.")

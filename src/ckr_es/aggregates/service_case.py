@@ -23,6 +23,7 @@ from ckr_es.rules.support_codes import default_codes
 from ckr_es.rules.values import Code, Condition, Number, ServiceCode, Text
 
 COMPONENTS_OF_A_COMPLEX = 2
+Grade = Annotated[int, Meta(ge=1, le=5)]  # how the firm grades what it was given, 5 is best
 Attendees = Annotated[int, Meta(ge=1, le=10_000)]
 
 
@@ -109,11 +110,19 @@ class ComponentAdded(Fact, frozen=True, kw_only=True, tag="service-case.componen
         return self.added_on
 
 
+class ConflictAnswered(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a provider of the firm's or the centre's own group gives this component all the same."""
+
+    component_no: int
+    answer: Text
+
+
 class AgreementSigned(Fact, frozen=True, kw_only=True, tag="service-case.agreement-signed"):
     """The agreement with the participant on the services of the case."""
 
     number: Number
     signed_on: date
+    conflicts_answered: tuple[ConflictAnswered, ...] = ()
 
     @property
     def effective_on(self) -> date:
@@ -135,6 +144,7 @@ class ServiceAccepted(Fact, frozen=True, kw_only=True, tag="service-case.service
     accepted_on: date
     quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
     unit: Text
+    grade: Grade | None = None
     attendees: Attendees | None = None
 
     @property
@@ -318,6 +328,7 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
         quantity: int,
         unit: str,
         late_reason: str | None,
+        grade: int | None = None,
         attendees: int | None = None,
     ) -> tuple[Happening, ...]:
         """The act of one component, and the completion of the case when it was the last mandatory one."""
@@ -332,6 +343,7 @@ class ServiceCase(Struct, frozen=True, kw_only=True):
             accepted_on=accepted_on,
             quantity=quantity,
             unit=unit,
+            grade=grade,
             attendees=attendees,
             late_reason=late_reason,
         )
@@ -457,6 +469,8 @@ def check(case: ServiceCase | None, event: Happening) -> None:
                 raise Refused("too-few-components", "В комплексной услуге не менее двух разных услуг")
             if case.agreement is not None:
                 raise Refused("already-signed", f"Договор уже подписан ({case.agreement.number})")
+            for answered in event.conflicts_answered:
+                case.component(answered.component_no)
         case ServiceAccepted():
             decided = case.eligible()
             if event.accepted_on < decided.decided_on:

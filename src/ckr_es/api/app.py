@@ -41,6 +41,8 @@ from ckr_es.api.events import EventController
 from ckr_es.api.extracts import ExtractController
 from ckr_es.api.figures import Figures
 from ckr_es.api.follow_ups import FollowUpController
+from ckr_es.api.functions import FunctionController
+from ckr_es.api.funding import FundingController
 from ckr_es.api.group_services import GroupServiceController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.imports import PATH as IMPORTS
@@ -52,6 +54,7 @@ from ckr_es.api.lookups import LookupController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
 from ckr_es.api.plans import PlanController
+from ckr_es.api.providers import ProviderController
 from ckr_es.api.reads import Reader
 from ckr_es.api.recording import record
 from ckr_es.api.registry import PATHS, RegistryController
@@ -138,10 +141,13 @@ def create_app(settings: Settings | None = None, site: Site | None = None) -> Li
                     ScoringController,
                     RuleSetController,
                     KpiSetController,
+                    ProviderController,
                     PlanController,
+                    FundingController,
                     PeriodController,
                     ReportController,
                     RoadmapController,
+                    FunctionController,
                     FollowUpController,
                     SupportController,
                     KpiController,

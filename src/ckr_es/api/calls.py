@@ -12,6 +12,7 @@ from ckr_es.api.group_services import GroupServiceController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
 from ckr_es.api.plans import PlanController
+from ckr_es.api.providers import ProviderController
 from ckr_es.api.roadmap import RoadmapController
 from ckr_es.application import Answer
 from ckr_es.imports.contract import Call, Contract, Do
@@ -20,6 +21,7 @@ CONTROLLERS: Final[tuple[type[Controller], ...]] = (
     ClusterController,
     ParticipantController,
     CaseController,
+    ProviderController,
     GroupServiceController,
     PlanController,
 )

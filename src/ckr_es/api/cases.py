@@ -19,7 +19,7 @@ from ckr_es.api.reads import Reader
 from ckr_es.api.recording import record
 from ckr_es.api.scoring import NewScoring, scored
 from ckr_es.application import Receipt, ServiceTracking
-from ckr_es.commands import correct, decide_eligibility, on_case, open_case
+from ckr_es.commands import correct, decide_eligibility, on_case, open_case, plan_stream
 from ckr_es.projections.directory_reads import CaseStatus
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.money import Kopecks
@@ -70,6 +70,7 @@ class Acceptance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accepted_on: date
     quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
     unit: Text
+    grade: service_case.Grade | None = None
     late_reason: Text | None = None
 
 
@@ -133,6 +134,7 @@ class CaseController(Controller):
                     funding=data.funding,
                     late_reason=data.late_reason,
                 ),
+                reads=[data.provider_id] if data.provider_id else (),
             )
         )
 
@@ -160,10 +162,22 @@ class CaseController(Controller):
     def agree(
         self, id: Id, data: JSONBody[service_case.AgreementSigned], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
-        """The agreement with the firm is signed."""
+        """The agreement with the firm is signed: the year's money is reserved, conflicts of interest are answered."""
         return answered(
-            on_case(tracking, asked, id, lambda case: service_case.decide(case, data), [data.signed_on])
+            on_case(
+                tracking,
+                asked,
+                id,
+                lambda case: service_case.decide(case, data),
+                [data.signed_on],
+                reads=[plan_stream(data.signed_on.year)],
+            )
         )
+
+    @get("/{id:uuid}/conflicts", sync_to_thread=True, **roles(READ))
+    def conflicts(self, id: Id, when: When, reading: Reading) -> dict[str, Any]:
+        """Components whose provider is of the firm's or the centre's group: the agreement must answer each."""
+        return reading.conflicts(id, when)
 
     @record("/{id:uuid}/acceptances", **roles(RECORD))
     def accept(
@@ -181,6 +195,7 @@ class CaseController(Controller):
                     accepted_on=data.accepted_on,
                     quantity=data.quantity,
                     unit=data.unit,
+                    grade=data.grade,
                     late_reason=data.late_reason,
                 ),
                 [data.accepted_on],

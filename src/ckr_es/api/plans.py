@@ -52,7 +52,7 @@ class PlanController(Controller):
     ) -> Response[Receipt]:
         """Which KPI set and policy count the year, and what is promised."""
         event = plan.PlanSet(
-            year=_year(year),
+            year=year_of(year),
             kpi_set=data.kpi_set,
             values=data.values,
             policy=data.policy,
@@ -67,7 +67,7 @@ class PlanController(Controller):
     ) -> Response[Receipt]:
         """The limits of the subsidy in the year."""
         event = plan.FundingSet(
-            year=_year(year),
+            year=year_of(year),
             federal_kopecks=data.federal_kopecks,
             regional_kopecks=data.regional_kopecks,
             document=data.document,
@@ -80,7 +80,7 @@ class PlanController(Controller):
         self, year: Year, data: JSONBody[Correction], asked: Asked, tracking: Tracking
     ) -> Response[Receipt]:
         """Void or replace one record of the plan; the table of the year follows."""
-        label = str(_year(year))
+        label = str(year_of(year))
         id = stream_id("plan", label)
         return answered(
             correct(
@@ -99,7 +99,7 @@ class PlanController(Controller):
     @get("/", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def show(self, year: Year, when: When, reading: Reading) -> Response[Any]:
         """The plan as known at a position."""
-        label = str(_year(year))
+        label = str(year_of(year))
         return reading.entity(plan.KIND, stream_id("plan", label), label, when, None)
 
     @get("/timeline", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
@@ -107,10 +107,10 @@ class PlanController(Controller):
         self, year: Year, when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
     ) -> dict[str, Any]:
         """Every plan that the year ever had, with what was put right."""
-        return reading.timeline(stream_id("plan", str(_year(year))), None, when, limit, cursor)
+        return reading.timeline(stream_id("plan", str(year_of(year))), None, when, limit, cursor)
 
 
-def _year(year: int) -> int:
+def year_of(year: int) -> int:
     if not 2000 <= year <= 2100:
         raise Invalid(
             "year-invalid",

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from ckr_es.aggregates import amend, participant, service_case, support_register
+from ckr_es.aggregates import amend, cluster, cluster_life, participant, service_case, support_register
 from ckr_es.aggregates.facts import Kind
 from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
@@ -22,14 +22,16 @@ from ckr_es.api.views import view
 from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups, group_services
 from ckr_es.audit.trace import trace
+from ckr_es.commands import conflicts
+from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import search, support, timeline
+from ckr_es.projections import functions, funding_reads, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.reports import history
 from ckr_es.reports.extract import Audience, Checkpoint, Extract
-from ckr_es.rules import Invalid, Problem, Unknown
+from ckr_es.rules import Invalid, Problem, Unknown, catalogue
 from ckr_es.rules.values import ERASED, Code
 from ckr_es.store import log
 from ckr_es.store.database import Pool
@@ -174,8 +176,57 @@ class Reader:
 
     # lists
 
-    def clusters(self, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
-        return self._listed(when, directory.clusters, tuple[Code], limit, cursor, code=self._cluster)
+    def clusters(
+        self, when: Travel, limit: int, cursor: str | None, status: directory.ClusterStatus | None
+    ) -> dict[str, Any]:
+        return self._listed(
+            when, directory.clusters, tuple[Code], limit, cursor, code=self._cluster, status=status
+        )
+
+    def life(
+        self,
+        code: str,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        kind: cluster_life.LifeKind | None,
+        function: str | None,
+    ) -> dict[str, Any]:
+        """What stands of what was done for a cluster; 404 before it was proposed."""
+        moment = self._moment(when)
+        id = cluster_stream(code)
+        history = self._tracking.streams([id], moment.position).history(id)
+        if not self.sees(code) or amend.on_the_day(cluster.KIND, history, moment.as_of) is None:
+            raise Unknown("not-found", "Кластер не найден")
+        after = decoded(cursor, tuple[date, UUID]) if cursor else (date.min, UUID(int=0))
+        found = cluster_life.lived(
+            history, moment.as_of, kind=kind, function=_function(function), after=after
+        )
+        return {
+            "meta": moment.meta(),
+            **paged(found, limit, lambda last: (last.effective_on, last.event_id)),
+        }
+
+    def functions(self, when: Travel) -> dict[str, Any]:
+        moment = self._moment(when, "kpi")
+        with self._pool.connection() as conn:
+            found = functions.register(conn, moment.as_of, moment.position)
+        return {"meta": moment.meta(), "items": found, "next_cursor": None}
+
+    def function(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
+        moment = self._moment(when, "kpi")
+        after = decoded(cursor, functions.Key) if cursor else functions.FIRST
+        with self._pool.connection() as conn:
+            found = functions.recorded(
+                conn, code, moment.as_of, moment.position, after=after, limit=limit + 1
+            )
+        return {
+            "meta": moment.meta(),
+            "code": code,
+            "title": catalogue.FUNCTIONS[code],
+            **paged(found, limit, lambda last: last.key),
+        }
 
     def members(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
         return self._listed(
@@ -222,7 +273,7 @@ class Reader:
         if not q.strip():
             detail = "Напишите, что искать"
             raise Invalid("required", detail, [Problem("/q", "required", detail)])
-        moment = self._moment(when, "directory")
+        moment = self._moment(when, "directory", "funding")
         after = decoded(cursor, search.Key) if cursor else None
         with self._pool.connection() as conn:
             found, following = search.search(
@@ -310,6 +361,60 @@ class Reader:
             known = [one for one, _ in asked]
         return {"meta": moment.meta(), "items": effects(known), "next_cursor": None}
 
+    # providers and money
+
+    def providers(self, when: Travel, limit: int, cursor: str | None, **filters: Any) -> dict[str, Any]:
+        return self._listed(
+            when,
+            funding_reads.providers,
+            tuple[UUID],
+            limit,
+            cursor,
+            projection="funding",
+            include_persons=True,
+            **filters,
+        )
+
+    def provider(self, id: UUID, when: Travel) -> Response[Any]:
+        found = self.providers(when, 1, None, id=id)
+        if not found["items"]:
+            raise Unknown("not-found", "Исполнитель не найден")
+        version = self._tracking.streams([id], found["meta"]["known_position"]).version(id)
+        body = {"meta": found["meta"], "version": version, **found["items"][0]}
+        return Response(body, headers={"ETag": f'"{version}"'})
+
+    def conflicts(self, id: UUID, when: Travel) -> dict[str, Any]:
+        """What the agreement of the case has to answer, or has answered."""
+        moment = self._moment(when)
+        streams = self._tracking.streams([id], moment.position)
+        case = amend.on_the_day(service_case.KIND, streams.history(id), moment.as_of)
+        if case is None or not self._visible(case, None):
+            raise Unknown("not-found", "Дело не найдено")
+        givers = {component.provider_id for component in case.components if component.provider_id}
+        known = self._tracking.streams(givers, moment.position)
+        items = list(conflicts(self._tracking, known, case, case.components))
+        return {"meta": moment.meta(), "items": items, "next_cursor": None}
+
+    def funding(self, year: int, when: Travel) -> dict[str, Any]:
+        moment = self._moment(when, "funding")
+        with self._pool.connection() as conn:
+            found = funding_reads.balance(conn, year, moment.as_of, moment.position)
+        return {"meta": moment.meta(), "year": year, "document": found.document, "rows": found.rows}
+
+    def money(
+        self, when: Travel, limit: int, cursor: str | None, *, year: int, source: str | None
+    ) -> dict[str, Any]:
+        return self._listed(
+            when,
+            funding_reads.money,
+            tuple[UUID],
+            limit,
+            cursor,
+            projection="funding",
+            year=year,
+            source=source,
+        )
+
     def supports(
         self,
         when: Travel,
@@ -387,9 +492,17 @@ class Reader:
         return cluster or self._cluster
 
     def _listed(
-        self, when: Travel, read: Any, key: Any, limit: int, cursor: str | None, **filters: Any
+        self,
+        when: Travel,
+        read: Any,
+        key: Any,
+        limit: int,
+        cursor: str | None,
+        *,
+        projection: str = "directory",
+        **filters: Any,
     ) -> dict[str, Any]:
-        moment = self._moment(when, "directory")
+        moment = self._moment(when, projection)
         after = decoded(cursor, key) if cursor else None
         with self._pool.connection() as conn:
             page: directory.Page = read(
@@ -410,6 +523,13 @@ class Reader:
 
     def _moment(self, when: Travel, *projections: str) -> Moment:
         return moment_of(self._pool, self._tracking, when, *projections)
+
+
+def _function(code: str | None) -> str | None:
+    try:
+        return None if code is None else catalogue.function(code)
+    except Invalid as wrong:
+        raise Invalid(wrong.code, wrong.detail, [Problem("/function", wrong.code, wrong.detail)]) from wrong
 
 
 def _stream(text: str | None) -> UUID | None:

@@ -1,4 +1,4 @@
-"""`ckr search`: clusters, participants and cases by name, number or code, with typos."""
+"""`ckr search`: clusters, participants, cases and providers by name, number or code, with typos."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ import rich_click as click
 from ckr_es.cli.figures import as_api, catch_up, following, known, meta, moment, side
 from ckr_es.cli.terminal import as_json, existing_database, put_json, table
 
-KINDS = {"cluster": "кластер", "participant": "участник", "case": "дело"}
+KINDS = {"cluster": "кластер", "participant": "участник", "case": "дело", "provider": "исполнитель"}
 HOW = {"number": "номер", "begins": "начало номера", "words": "слова", "similar": "похоже"}
 
 
@@ -31,7 +31,7 @@ def search(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Поиск кластеров, участников и дел: по названию, ИНН, ОГРН, коду, номеру договора или акта.
+    """Поиск кластеров, участников, дел и исполнителей: по названию, ИНН, ОГРН, коду, номеру договора или акта.
 
     То же отвечает GET /search, а с предпринимателями — POST /search.
     """
@@ -49,7 +49,7 @@ def search(
     ):
         head = head_of(conn)
         asked = side(conn, as_of, known_at, known_position, head)
-        catch_up(conn, ["directory"], asked.position)
+        catch_up(conn, ["directory", "funding"], asked.position)
         found, _ = projection.search(
             asking, asked.as_of, asked.position, text, kind=kind, include_persons=persons, limit=limit
         )

@@ -1,6 +1,6 @@
 """Service cases: applied for within the limit, decided on what is known of the participant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Literal
 from uuid import UUID
@@ -8,10 +8,12 @@ from uuid import UUID
 from ckr_es.aggregates import participant, plan, service_case
 from ckr_es.aggregates.amend import fold
 from ckr_es.aggregates.facts import Fact
-from ckr_es.aggregates.service_case import ComponentAdded, Opened, Override, ServiceCase
+from ckr_es.aggregates.service_case import ComponentAdded, Happening, Opened, Override, ServiceCase
 from ckr_es.application import Answer, Request, ServiceTracking, Streams, stream_id
+from ckr_es.commands.funding import within_funding
 from ckr_es.commands.guards import admissible, cluster_stream, named, visible, within
 from ckr_es.commands.limits import entries_after, still_within_limit, within_limit
+from ckr_es.commands.providers import with_providers
 from ckr_es.rules import earlier_support, eligibility
 from ckr_es.rules.earlier_support import Note
 
@@ -31,6 +33,8 @@ def open_case(
     who, year = opened.participant_id, opened.applied_on.year
     plan_id = stream_id("plan", str(year))
     reads = [who, cluster_stream(opened.cluster), plan_id]
+    if component is not None and component.provider_id is not None:
+        reads.append(component.provider_id)
 
     def decide(streams: Streams) -> Sequence[Fact]:
         state = streams.state(service_case.KIND, id)
@@ -42,7 +46,9 @@ def open_case(
                 within_limit(streams, who, year, policy)
         else:
             within(request, state.opened.cluster)
-        return service_case.open_case(state, opened, component)
+        facts = service_case.open_case(state, opened, component)
+        with_providers(tracking, streams, state, service_case.after(state, facts))
+        return facts
 
     return tracking.record(
         request,
@@ -60,17 +66,22 @@ def on_case(
     tracking: ServiceTracking,
     request: Request,
     id: UUID,
-    decide: Callable[[ServiceCase], Sequence[Fact]],
+    decide: Callable[[ServiceCase], Sequence[Happening]],
     days: Sequence[date] = (),
+    reads: Iterable[UUID] = (),
 ) -> Answer:
-    """One decision about one case."""
+    """One decision about one case, within what its providers may give and what money there is."""
 
     def decided(streams: Streams) -> Sequence[Fact]:
         state = streams.known(service_case.KIND, id, "Дело")
         within(request, state.opened.cluster)
-        return decide(state)
+        facts = decide(state)
+        after = service_case.after(state, facts)
+        with_providers(tracking, streams, state, after)
+        within_funding(tracking, streams, id, state, after, facts)
+        return facts
 
-    return tracking.record(request, id, str(id), decided, days=days)
+    return tracking.record(request, id, str(id), decided, days=days, reads=reads)
 
 
 def assess(

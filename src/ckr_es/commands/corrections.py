@@ -9,8 +9,10 @@ from ckr_es.aggregates.amend import amend, fold
 from ckr_es.aggregates.facts import Fact, Kind
 from ckr_es.aggregates.service_case import Opened
 from ckr_es.application import Answer, Request, ServiceTracking, Streams
+from ckr_es.commands.funding import within_funding
 from ckr_es.commands.guards import admissible, correctable, named_by, streams_of, within
 from ckr_es.commands.limits import entries_after, still_within_limit
+from ckr_es.commands.providers import with_providers
 from ckr_es.rules import Unknown
 
 
@@ -29,7 +31,7 @@ def correct(
 
     def decide(streams: Streams) -> Sequence[Fact]:
         history = streams.history(id)
-        if not history:
+        if not history or not kind.tells(history[0].event):
             raise Unknown("not-found", "Не найдено")
         before = streams.state(kind, id)
         correctable(request, before)
@@ -41,7 +43,10 @@ def correct(
             admissible(streams, request, id, getattr(event, "replacement", None))
         if events and kind is service_case.KIND:
             history = entries_after(streams, id, events)
-            still_within_limit(tracking, streams, before, fold(service_case.KIND, history))
+            after = fold(service_case.KIND, history)
+            still_within_limit(tracking, streams, before, after)
+            with_providers(tracking, streams, before, after)
+            within_funding(tracking, streams, id, before, after, events)
             return (*events, *service_case.settle(history, late_reason))
         return events
 
@@ -54,7 +59,7 @@ def correct(
         id,
         subject,
         decide,
-        reads=reads | streams_of((replacement or {}).get("cluster"), (replacement or {}).get("case_id")),
+        reads=reads | streams_of(*map((replacement or {}).get, ("cluster", "case_id", "participants"))),
         participant_id=about,
         whole_participant=first.participant_id if isinstance(first, Opened) and first.complex else None,
     )

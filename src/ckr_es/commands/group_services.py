@@ -187,7 +187,7 @@ def correct(
 
     Raises Refused("cases-rest") naming the participants whose cases the rules hold fast.
     """
-    past = fold(group_service.KIND, tracking.streams([id]).history(id))
+    past = tracking.streams([id]).state(group_service.KIND, id)
     whom = past.held.participants if past else ()
 
     def decide(streams: Streams) -> Sequence[Fact] | News:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ckr_es import commands
 from ckr_es.aggregates import participant, service_case
 from ckr_es.application import Answer
+from ckr_es.demo import providers
 from ckr_es.demo.applications import HOURS, Application
 from ckr_es.demo.desk import Act, Desk
 from ckr_es.demo.firms import Firm, workday
@@ -134,14 +135,16 @@ def _case(firm: Firm, a: Application) -> Iterator[Act]:
     yield _decision(firm, a)
     if a.obstacle:
         return
+    signed = service_case.AgreementSigned(
+        number=f"Д-{a.number[2:]}", signed_on=a.decided_on, conflicts_answered=providers.answers(a)
+    )
+    yield _on_case(a.decided_on, a, signed)
     if a.cancelled:
         later = workday(a.decided_on + timedelta(days=9))
         yield _on_case(
             later, a, service_case.Cancelled(cancelled_on=later, reason="Заявитель отозвал заявку")
         )
         return
-    signed = service_case.AgreementSigned(number=f"Д-{a.number[2:]}", signed_on=a.decided_on)
-    yield _on_case(a.decided_on, a, signed)
     for no, day in enumerate(a.accepted_on, start=1):
         yield _acceptance(a, no, day)
 
@@ -162,6 +165,8 @@ def _open(desk: Desk, firm: Firm, a: Application) -> Answer:
         mandatory=True,
         cost_kopecks=a.costs[0],
         participant_payment_kopecks=0,
+        provider_id=providers.giver(a, 0),
+        funding=providers.budget(a),
     )
     return commands.open_case(desk.tracking, desk.request, opened, None if a.complex else component)
 
@@ -191,8 +196,8 @@ def _component(on: date, a: Application, no: int) -> Act:
                 cost_kopecks=a.costs[no],
                 participant_payment_kopecks=a.costs[no] // 10,
                 mandatory=True,
-                provider_id=None,
-                funding=None,
+                provider_id=providers.giver(a, no),
+                funding=providers.budget(a),
                 late_reason=None,
             ),
             [on],
@@ -237,6 +242,7 @@ def _acceptance(a: Application, no: int, day: date) -> Act:
                 accepted_on=day,
                 quantity=a.quantities[no - 1],
                 unit="час" if a.services[no - 1][-1] in HOURS else "единица",
+                grade=providers.grade(a, no - 1),
                 late_reason=late_reason,
             ),
             [day],

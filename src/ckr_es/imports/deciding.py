@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, Final, Literal, Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -94,6 +95,7 @@ class Desk:
         self._commits = commits
         self._reach = BATCH
         self._places: Iterator[int] = count(UNRECORDED + 1)
+        self._moved: set[UUID] = set()
 
     def decide(self, rows: Sequence[Row]) -> tuple[list[Verdict], Rehearsal]:
         """Verdicts of the rows, up to one that must see them recorded first.
@@ -107,7 +109,8 @@ class Desk:
         return verdicts, window
 
     def _decide(self, rows: Sequence[Row]) -> tuple[list[Verdict], Rehearsal]:
-        window = Rehearsal(self._places, cuts=self._commits)
+        moved = None if self._commits else self._moved
+        window = Rehearsal(self._places, cuts=self._commits, moved=moved)
         tracking = rehearsed(self._tracking, window)
         prepared: list[Prepared | Refusal | None] = [None] * len(rows)
         verdicts: list[Verdict] = []

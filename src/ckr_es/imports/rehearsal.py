@@ -13,9 +13,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, field
 
+from ckr_es.aggregates.funding import MOVING
 from ckr_es.application import Receipt, ServiceTracking
-from ckr_es.store.door import Command, Erasure, Identity, Outcome
-from ckr_es.store.envelope import StoredRow
+from ckr_es.store.database import Pool
+from ckr_es.store.door import Command, Erasure, Guard, Identity, Outcome
+from ckr_es.store.envelope import Recorded, StoredRow
 from ckr_es.store.reads import Loaded, StoredAnswer
 
 REFUSED: Final = 409
@@ -81,11 +83,15 @@ class Gathered(Struct):
 
 
 class Rehearsal:
-    """One window. `places` number what would be recorded; `cuts` when what is gathered goes to the door."""
+    """One window. `places` number what would be recorded; `cuts` when what is gathered goes to the door.
 
-    def __init__(self, places: Iterator[int], *, cuts: bool) -> None:
+    `moved` are the cases whose money earlier windows would move, where those are not recorded either.
+    """
+
+    def __init__(self, places: Iterator[int], *, cuts: bool, moved: set[UUID] | None = None) -> None:
         self.places = places
         self.cuts = cuts
+        self.moved: set[UUID] = set() if moved is None else moved
         self.ahead = False
         self.head: int | None = None
         self.gathered: list[Gathered] = []
@@ -95,6 +101,7 @@ class Rehearsal:
         self._persons: dict[str, UUID | None] = {}
         self._vault: dict[UUID, Identity | None] = {}
         self._touched: set[UUID | None] = set()
+        self._types: set[str] = set()
 
     def learn(self, wanted: Wanted, found: Found) -> None:
         """What was asked for is known from now on, if only as not being there."""
@@ -150,6 +157,17 @@ class Rehearsal:
             raise Missing(Wanted(vault={participant_id}))
         return self._vault[participant_id]
 
+    def unrecorded(self) -> list[list[StoredRow]]:
+        """The streams, whole, whose money would be moved by rows before this one.
+
+        Where the rows go to the door, none may be counted on: it could refuse a row that frees what this one takes.
+        """
+        if self.cuts and self.moved:
+            raise Cut
+        if wanted := self.moved - self._streams.keys():
+            raise Missing(Wanted(streams=wanted))
+        return [self._streams[id] for id in self.moved if self._streams[id][-1].id > UNRECORDED]
+
     def append(self, command: Command, timeout: float = 0) -> Outcome:
         """As the door would answer if nobody else wrote; a refusal leaves its key free for another try."""
         if self.ahead:
@@ -157,7 +175,7 @@ class Rehearsal:
         if command.status == REFUSED:
             return Outcome("recorded")
         guard = command.guard
-        if self.cuts and guard is not None and guard.participant_id in self._touched:
+        if self.cuts and guard is not None and self._meets(guard):
             raise Cut
         now = datetime.now(UTC)
         rows = [_recorded(row, command, next(self.places), now) for row in command.rows]
@@ -175,11 +193,20 @@ class Rehearsal:
             return Outcome("recorded")
         return Outcome("recorded", rows[0].id, rows[-1].id, now, (NO_LEAF,) * len(rows))
 
+    def _meets(self, guard: Guard) -> bool:
+        """Whether a row before would have recorded what the guard looks for; of types and persons it is cautious."""
+        return guard.participant_id in self._touched and (
+            not guard.types or not self._types.isdisjoint(guard.types)
+        )
+
     def _record(self, command: Command, rows: Sequence[StoredRow]) -> None:
         for row in rows:
             # A list of its own for each state of the stream: what was loaded before stays as it was.
             self._streams[row.originator_id] = [*self._streams.get(row.originator_id, ()), row]
             self._touched |= {row.participant_id, None}
+            self._types.add(row.topic)
+            if row.topic in MOVING:
+                self.moved.add(row.originator_id)
             if row.participant_id in self._whole:
                 self._whole[row.participant_id].add(row.originator_id)
         match command.identity:
@@ -201,6 +228,15 @@ class _Rehearsed(ServiceTracking):
         # Not the library's: it would open a recorder of its own.
         self.mapper = tracking.mapper
         self.recorder = rehearsal
+        self._rehearsal: Rehearsal = rehearsal
+        self._log = tracking.pool
+
+    @property
+    def pool(self) -> Pool:
+        return self._log
+
+    def unrecorded(self) -> list[list[Recorded]]:
+        return [[self.mapper.to_domain_event(row) for row in rows] for rows in self._rehearsal.unrecorded()]
 
 
 def _recorded(row: StoredRow, command: Command, place: int, now: datetime) -> StoredRow:

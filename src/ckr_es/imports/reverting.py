@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg.rows import class_row
 
-from ckr_es.aggregates import cluster, group_service, participant, plan, service_case
+from ckr_es.aggregates import cluster, group_service, participant, plan, provider, service_case
 from ckr_es.aggregates.facts import Kind
 from ckr_es.application import Request, ServiceTracking
 from ckr_es.commands import correct
@@ -27,7 +27,14 @@ WINDOW: Final = 500  # rows taken back at once; a row may have recorded several 
 MOST_TOLD: Final = 500
 KINDS: Final[dict[str, Kind[Any]]] = {
     kind.noun: kind
-    for kind in (cluster.KIND, participant.KIND, service_case.KIND, group_service.KIND, plan.KIND)
+    for kind in (
+        cluster.KIND,
+        participant.KIND,
+        service_case.KIND,
+        group_service.KIND,
+        provider.KIND,
+        plan.KIND,
+    )
 }
 FOLLOWS: Final = "service-case.completed"  # comes and goes with the act that it follows from
 DONE: Final = "already-voided"  # by somebody else, or before an interruption

@@ -29,6 +29,8 @@ def _cluster(stream_id: UUID, c: cluster.Cluster, _: Positions) -> Rows:
         c.title,
         c.proposed.production,
         c.proposed.specialisation,
+        c.proposed.kind,
+        c.proposed.curated,
         c.proposed.proposed_on,
         c.formed and c.formed.formed_on,
         c.reorganised and c.reorganised.reorganised_on,
@@ -82,17 +84,19 @@ def _service_case(stream_id: UUID, c: service_case.ServiceCase, _: Positions) ->
     return {("service_case", stream_id): row}
 
 
-class _Shape(Struct, frozen=True):
+class Shape(Struct, frozen=True):
+    """How a stream of one kind is understood, and the rows that make it up."""
+
     kind: Kind[Any]
     rows: Callable[[UUID, Any, Positions], Rows]
 
 
-_CLUSTER = _Shape(cluster.KIND, _cluster)
-_PARTICIPANT = _Shape(participant.KIND, _participant)
-_CASE = _Shape(service_case.KIND, _service_case)
+_CLUSTER = Shape(cluster.KIND, _cluster)
+_PARTICIPANT = Shape(participant.KIND, _participant)
+_CASE = Shape(service_case.KIND, _service_case)
 
 # What changes no row is left out; `evolve` does not mind.
-HEARD: dict[type[Any], _Shape] = {
+HEARD: dict[type[Any], Shape] = {
     cluster.Proposed: _CLUSTER,
     cluster.Formed: _CLUSTER,
     cluster.Retitled: _CLUSTER,
@@ -127,14 +131,15 @@ class _Stream(Struct):
 
 
 class Directory:
-    """Versions of the five tables, stream by stream; those `known` it has from their beginning."""
+    """Versions of the tables, stream by stream; those `known` it has from their beginning."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Mapping[type[Any], Shape] = HEARD) -> None:
+        self.heard = heard
         self.known: set[UUID] = set()
         self._streams: defaultdict[UUID, _Stream] = defaultdict(_Stream)
 
     def post(self, recorded: Heard, sheet: Sheet) -> None:
-        shape = HEARD.get(type(recorded.event))
+        shape = self.heard.get(type(recorded.event))
         if shape is None:
             return
         stream_id, event = recorded.originator_id, recorded.event
@@ -157,7 +162,7 @@ def prime(conn: Session, position: int, batch: Sequence[Record], directory: Dire
     """A row depends on its own stream alone."""
     streams = list({record.originator_id for record in batch} - directory.known)
     unwritten = Sheet()
-    for record in records(conn.execute(EARLIER, (streams, position, UNHEARD))):
+    for record in records(conn.execute(EARLIER, (streams, position, all_but(directory.heard)))):
         directory.post(record, unwritten)
     directory.known.update(streams)
 
@@ -165,7 +170,7 @@ def prime(conn: Session, position: int, batch: Sequence[Record], directory: Dire
 UNHEARD = all_but(HEARD)
 DIRECTORY = Projection(
     name="directory",
-    version=3,
+    version=4,
     tables=TABLES,
     create=CREATE,
     indexes=INDEXES,

@@ -6,12 +6,13 @@ from typing import Any
 from psycopg import sql
 
 from ckr_es.projections.directory import DIRECTORY
+from ckr_es.projections.funding import FUNDING
 from ckr_es.projections.kpi_tables import KPI
 from ckr_es.projections.ledger import LEDGER
 from ckr_es.projections.log import Session
 from ckr_es.projections.projection import Projection
 
-PROJECTIONS = (KPI, DIRECTORY, LEDGER)
+PROJECTIONS = (KPI, DIRECTORY, LEDGER, FUNDING)
 TABLES = 7161934518202114
 
 # A connection whose peer vanished is noticed within seconds. A socket of this machine ignores the TCP settings.

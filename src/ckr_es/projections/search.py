@@ -1,4 +1,4 @@
-"""Search over clusters, participants and cases: by words, by numbers, with typos, as of a day, as known at a position.
+"""Search over clusters, participants, cases and providers: by words and numbers, with typos, of a day and a position.
 
 Words match by their Russian stems, and what is only like them by trigrams; a number by its beginning, however it is
 written (`ckr.sought`, `ckr.number`: 0010_search.sql). One statement: a union with one member for each kind of thing,
@@ -17,13 +17,14 @@ from ckr_es.projections.directory_statements import MEMBER
 from ckr_es.projections.log import Session
 from ckr_es.rules.values import ERASED
 
-Kind = Literal["cluster", "participant", "case"]
+Kind = Literal["cluster", "participant", "case", "provider"]
 How = Literal["number", "begins", "words", "similar"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 LINKS: Final[dict[Kind, str]] = {
     "cluster": "/api/v1/clusters/{}",
     "participant": "/api/v1/participants/{}",
     "case": "/api/v1/cases/{}",
+    "provider": "/api/v1/providers/{}",
 }
 # pg_trgm asks for 0.6. Two letters that changed places leave 0.47 of a word of ten, 0.33 of one of seven. A question
 # that the planner can't know it takes for thousands of rows, worth workers and a compiler.
@@ -89,6 +90,17 @@ _CLUSTERS = SQL("""
     where c.known_from <= %(position)s and (c.known_to is null or %(position)s < c.known_to)
       and c.proposed_on <= %(as_of)s and (%(cluster)s::text is null or c.code = %(cluster)s)
 """)
+# Organisations: a specialist is the participant, named by the vault alone.
+_PROVIDERS = SQL("""
+    select 'provider', p.id::text, null, null, p.name, f.field, f.value
+    from funding.provider p
+    cross join lateral (values ('name', p.name), ('inn', p.inn)) f (field, value)
+    where p.known_from <= %(position)s and (p.known_to is null or %(position)s < p.known_to)
+      and p.registered_on <= %(as_of)s and %(cluster)s::text is null
+      and (to_tsvector('russian', ckr.sought(p.name)) @@ (select words from asked)
+           or ckr.sought(p.name) operator(public.%%>) (select said from asked)
+           or ckr.numbers(array[p.inn]) like any ((select begins from asked)::text[]))
+""")
 # What was typed is a number as a whole, or has numbers among its words: «ИНН 2466000017». Numbers are not like another.
 _SEARCH = SQL("""
     with asked as materialized (
@@ -132,7 +144,7 @@ _SEARCH = SQL("""
     {vault}
     order by rank desc, b.kind collate "C", b.id collate "C"
 """)
-_ANYBODY = (_FIRMS, _CASES, _CLUSTERS)
+_ANYBODY = (_FIRMS, _CASES, _CLUSTERS, _PROVIDERS)
 FIRMS_ONLY = _SEARCH.format(
     found=SQL(" union all ").join(_ANYBODY), name=SQL("p.name"), erased=SQL("false"), vault=SQL("")
 ).as_string()
@@ -176,7 +188,7 @@ def search(
     after: Key | None = None,
     limit: int = 100,
 ) -> tuple[list[Hit], Key | None]:
-    """The best first, and where to go on. `cluster`: what belongs to it, as its members on `as_of`.
+    """The best first, and where to go on. `cluster`: what belongs to it, as its members on `as_of`; no providers.
 
     Entrepreneurs are found by name, INN and OGRNIP with `include_persons` alone (`conn` must then be ckr_app's):
     these lie in the vault, so an erasure leaves nothing to be found.

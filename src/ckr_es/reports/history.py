@@ -56,7 +56,7 @@ FOR_FIRM: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "service-case.eligibility-decided": ("decision",),
         "service-case.component-added": ("service", "cost_kopecks", "participant_payment_kopecks"),
         "service-case.agreement-signed": ("number",),
-        "service-case.service-accepted": ("service", "act_number", "quantity", "unit"),
+        "service-case.service-accepted": ("service", "act_number", "quantity", "unit", "attendees", "grade"),
         "service-case.completed": (),
         "service-case.cancelled": ("reason",),
         "service-case.support-reported": ("component_no",),

@@ -57,6 +57,12 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "service-case.support-reported": "Передано в реестр получателей поддержки",
         "service-case.voided": "Запись по делу отменена",
         "service-case.corrected": "Запись по делу исправлена",
+        "provider.registered": "Исполнитель внесён в базу",
+        "provider.services-changed": "Услуги исполнителя изменены",
+        "provider.blocked": "Исполнитель заблокирован",
+        "provider.unblocked": "Исполнитель разблокирован",
+        "provider.voided": "Запись об исполнителе отменена",
+        "provider.corrected": "Запись об исполнителе исправлена",
         "group-service.held": "Групповая услуга оказана",
         "group-service.voided": "Групповая услуга отменена",
         "group-service.corrected": "Групповая услуга исправлена",
@@ -74,6 +80,37 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "support-file.answered": "Ответ реестра поддержки получен",
         "support-file.voided": "Запись о файле реестра поддержки отменена",
         "support-file.corrected": "Запись о файле реестра поддержки исправлена",
+    }
+)
+CLUSTERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "industrial": "промышленный",
+        "service": "сервисный",
+        "agricultural": "аграрный",
+        "tourism": "туристский",
+        "digital": "цифровой",
+        "innovation": "инновационный",
+        "creative": "креативный",
+        "social": "социальный",
+    }
+)
+LIFE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "strategy": "стратегия",
+        "programme": "программа",
+        "investment": "инвестиционный",
+        "joint": "совместный",
+        "interregional": "межрегиональный",
+        "webinar": "вебинар",
+        "round-table": "круглый стол",
+        "public-discussion": "публичное обсуждение",
+        "training": "обучение",
+        "ip-awareness": "охрана интеллектуальной собственности",
+        "supplier-growing": "«выращивание» поставщиков",
+        "promotion": "продвижение",
+        "exhibition": "выставка",
+        "business-mission": "бизнес-миссия",
+        "cooperation": "взаимодействие",
     }
 )
 CHANGES: Final[Mapping[ChangeKind, str]] = MappingProxyType(
@@ -96,6 +133,17 @@ MARKS: Final[Mapping[Status, str]] = MappingProxyType(
         "due": "ожидается",
         "upcoming": "срок не наступил",
     }
+)
+SOURCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "federal": "федеральный бюджет",
+        "regional": "краевой бюджет",
+        "other": "источник не указан",
+        "total": "всего",
+    }
+)
+MONEY: Final[Mapping[str, str]] = MappingProxyType(
+    {"reserved": "зарезервировано", "spent": "израсходовано", "released": "освобождено"}
 )
 MEASURES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -134,6 +182,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "added_on": "добавлено",
         "agreement": "соглашение",
         "amount_kopecks": "продажи",
+        "answer": "обоснование",
         "answer_sha256": "хеш ответа",
         "answers": "ответы",
         "applied_on": "заявка от",
@@ -154,6 +203,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "component_no": "компонент",
         "conclusion": "вывод",
         "condition": "условие",
+        "conflicts_answered": "о конфликте интересов",
         "corrects": "что исправлено",
         "cost_kopecks": "стоимость",
         "covers": "об условиях",
@@ -174,6 +224,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "formed_on": "создан",
         "function": "функция",
         "funding": "источник",
+        "grade": "оценка услуги",
         "ground": "основание",
         "group_service_id": "мероприятие",
         "headcount": "численность",

@@ -1,6 +1,7 @@
 """Small values that events and commands share."""
 
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -45,6 +46,7 @@ FunctionCode = Annotated[str, Rule(_function)]
 Quarter = Annotated[str, Rule(_quarter)]
 Month = Annotated[str, Rule(_month)]
 Inn = Annotated[str, Rule(identifiers.inn)]
+LegalInn = Annotated[str, Rule(partial(identifiers.inn_of, "legal_entity"))]
 Ogrn = Annotated[str, Rule(identifiers.ogrn)]
 
 
