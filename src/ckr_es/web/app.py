@@ -18,6 +18,7 @@ from ckr_es.web.events import EventPages
 from ckr_es.web.firms import FirmPages
 from ckr_es.web.kpi import KpiPages
 from ckr_es.web.page import provide_page, templates
+from ckr_es.web.providers import ProviderPages
 from ckr_es.web.search import SearchPages
 from ckr_es.web.signing import Signing
 
@@ -28,6 +29,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     FirmPages,
     CasePages,
     ClusterPages,
+    ProviderPages,
     SearchPages,
     index,
     moments.go,

@@ -47,6 +47,7 @@ NAVIGATION: Final = (
     Place("/participants", "Участники", READ),
     Place("/cases", "Дела", READ),
     Place("/clusters", "Кластеры", READ),
+    Place("/providers", "Исполнители", READ),
     Place("/record", "Записать", RECORD),
 )
 

@@ -146,6 +146,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "field": field,
     "gist": gist,
     "letter": letter,
+    "letter_and_service": lambda code: (code, f"{letter(code)} · {service(code)}"),
     "quarter": quarter,
     "service": service,
     "fact": fact,

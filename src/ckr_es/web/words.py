@@ -46,10 +46,10 @@ SUPPORT_NOTES: Final[Mapping[str, str]] = MappingProxyType(
     {"analogous-support": "Такая же поддержка прежде", "support-violation": "Нарушения при прежней поддержке"}
 )
 FOUND: Final[Mapping[str, str]] = MappingProxyType(
-    {"participant": "Участники", "case": "Дела", "cluster": "Кластеры"}
+    {"participant": "Участники", "case": "Дела", "cluster": "Кластеры", "provider": "Исполнители"}
 )
 PLACES: Final[Mapping[str, str]] = MappingProxyType(
-    {"participant": "/participants/", "case": "/cases/", "cluster": "/clusters/"}
+    {"participant": "/participants/", "case": "/cases/", "cluster": "/clusters/", "provider": "/providers/"}
 )
 MATCHED: Final[Mapping[str, str]] = MappingProxyType(
     {
