@@ -72,7 +72,7 @@ def instances(type_: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy
         return st.integers(low, low + 3)
     if origin is Annotated and get_origin(args[0]) is tuple:
         longest = next(meta.max_length for meta in args[1:] if isinstance(meta, msgspec.Meta))
-        return st.lists(instances(get_args(args[0])[0]), min_size=1, max_size=longest).map(tuple)
+        return st.lists(instances(get_args(args[0])[0]), min_size=1, max_size=min(longest, 3)).map(tuple)
     if type_ is int:
         return st.integers(1, 4)
     if origin is Literal:

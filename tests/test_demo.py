@@ -277,6 +277,30 @@ def test_who_is_to_be_asked_after_a_complex_service_is_listed(played: Played) ->
     assert ckr(played.home, "follow-ups", "--effect", "--overdue").returncode == 2
 
 
+def test_what_was_done_for_clusters_and_functions_is_listed(played: Played) -> None:
+    sides = ("--as-of", "2021-12-31", "--json")
+    every = json.loads(ckr(played.home, "functions", *sides).stdout)["items"]
+    assert min(one["total"] for one in every) > 0
+    services = next(one["total"] for one in every if one["code"] == "FN.е")
+    assert services == next(r["actual"] for r in played.said["rows"] if r["kpi"] == "services")
+    listed = json.loads(ckr(played.home, "functions", "FN.е", *sides).stdout)["items"]
+    assert len(listed) == services
+    assert "FN.т" in ckr(played.home, "functions").stdout
+    assert "дорожная карта, строка 10" in ckr(played.home, "functions", "FN.м").stdout
+    lived = json.loads(ckr(played.home, "cluster", "life", "tourism", *sides).stdout)["items"]
+    projects = [one for one in lived if one["kind"] == "project"]
+    assert [len(one["record"]["participants"]) for one in projects] == [3, 3]
+    words = ckr(played.home, "cluster", "life", "resource-service", "--function", "FN.ж").stdout
+    assert ("Цепочка ремонта" in words, "межрегиональный" in words) == (True, True)
+    for wrong in (
+        ("functions", "FN.a"),
+        ("cluster", "life", "nowhere"),
+        ("cluster", "life", "tourism", "--function", "б"),
+    ):
+        refused = ckr(played.home, *wrong)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+
+
 def test_group_services_of_the_year_are_listed_with_their_people(played: Played) -> None:
     said = json.loads(ckr(played.home, "group-service", "list", "--as-of", "2021-12-31", "--json").stdout)
     assert len(said["items"]) == 4

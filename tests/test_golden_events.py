@@ -123,6 +123,7 @@ def test_every_event_of_the_aggregates_is_in_the_union() -> None:
         vars(aggregates)[name]
         for name in (
             "cluster",
+            "cluster_life",
             "participant",
             "service_case",
             "group_service",

@@ -9,19 +9,21 @@ from msgspec.structs import replace
 
 from ckr_es.aggregates.cluster import (
     KIND,
-    ActivityHeld,
-    BrandRegistered,
     Dissolved,
-    EquipmentApproved,
     Formed,
-    PotentialAssessed,
-    ProgrammeApproved,
-    ProjectFinished,
-    ProjectLaunched,
     Proposed,
     Reorganised,
     Retitled,
     decide,
+)
+from ckr_es.aggregates.cluster_life import (
+    ActivityHeld,
+    BrandRegistered,
+    EquipmentApproved,
+    PotentialAssessed,
+    ProgrammeApproved,
+    ProjectFinished,
+    ProjectLaunched,
 )
 from ckr_es.rules.values import Agreement, Document
 

@@ -45,6 +45,7 @@ STEPS = {
     "version": "2021.1",
     "path": "x",
     "tag": "plan.set",
+    "function": "FN.б",
 }
 
 

@@ -231,7 +231,7 @@ def _redated(world: World, back: int, day: date, n: int) -> None:
     if "cluster" in names and n % 3 == 0:
         replacement["cluster"] = CODES[n % len(CODES)]
     if "production" in names:
-        replacement["production"] = bool(n % 2)
+        replacement |= {"production": bool(n % 2), "curated": n % 3 > 0}
     if "markets" in names:
         replacement["markets"] = ["foreign"]
     if "policy" in names:
@@ -408,7 +408,7 @@ def figures(records: list[Recorded], as_of: date, position: int) -> dict[str, ob
         for _, e in amend.understood(entries):
             match e:
                 case cluster.Proposed():
-                    code, production = e.code, e.production
+                    code, production = (e.code if e.curated else None), e.production
                 case cluster.Formed():
                     formed = e.formed_on
                 case cluster.Dissolved():
@@ -515,6 +515,8 @@ def eventful() -> list[Recorded]:
     w.correct(base, {"quarter": "2020-Q3"})
     w.correct(base, None)
     w.correct(joined, {"cluster": "organic"})
+    w.correct(0, {"curated": False})
+    w.correct(0, {"curated": True})
     w.dissolve(0, date(2021, 5, 1))
     dissolved = len(w.records) - 1
     w.correct(dissolved, {"dissolved_on": "2021-01-01"})

@@ -42,6 +42,8 @@ VISITED = {
     "/cases/{id:uuid}": f"/cases/{{case}}?as_of={YEAR_END}",
     "/clusters": f"/clusters?as_of={YEAR_END}",
     "/clusters/{code:str}": f"/clusters/{{cluster}}?as_of={YEAR_END}",
+    "/providers": f"/providers?as_of={YEAR_END}",
+    "/providers/{id:uuid}": f"/providers/{{provider}}?as_of={YEAR_END}",
     "/search": f"/search?q=2021&as_of={YEAR_END}",
     "/search/persons": "/search/persons",
     "/record": "/record",

@@ -7,19 +7,41 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ckr_es.aggregates.cluster_life import (
+    ActivityHeld,
+    BrandRegistered,
+    EquipmentApproved,
+    Life,
+    PotentialAssessed,
+    ProgrammeApproved,
+    ProjectFinished,
+    ProjectLaunched,
+    check_life,
+    not_before,
+)
 from ckr_es.aggregates.facts import Correction, Fact, Kind, Void
 from ckr_es.rules import Refused
-from ckr_es.rules.values import Agreement, Code, Document, FunctionCode, Inn, Text
+from ckr_es.rules.values import Agreement, Code, Inn, Text
+
+ClusterKind = Literal[
+    "industrial", "service", "agricultural", "tourism", "digital", "innovation", "creative", "social"
+]
 
 
 class Proposed(Fact, frozen=True, kw_only=True, tag="cluster.proposed"):
-    """A cluster was proposed under its code, which stays its name for programs."""
+    """A cluster was proposed under its code, which stays its name for programs.
+
+    One that is not `curated` has come about without the centre (concept, section 1: the association of Zheleznogorsk);
+    it is known, and counts in no figure.
+    """
 
     code: Code
     title: Text
     production: bool
     proposed_on: date
     specialisation: Text | None = None
+    kind: ClusterKind | None = None
+    curated: bool = True
 
     @property
     def effective_on(self) -> date:
@@ -48,97 +70,6 @@ class Retitled(Fact, frozen=True, kw_only=True, tag="cluster.retitled"):
         return self.retitled_on
 
 
-class ProgrammeApproved(Fact, frozen=True, kw_only=True, tag="cluster.programme-approved"):
-    """A strategy or programme of the cluster was approved (concept, function б)."""
-
-    title: Text
-    approved_on: date
-    function: FunctionCode
-    document: Document
-
-    @property
-    def effective_on(self) -> date:
-        return self.approved_on
-
-
-class PotentialAssessed(Fact, frozen=True, kw_only=True, tag="cluster.potential-assessed"):
-    """The potential of the cluster was assessed (concept, functions а and д)."""
-
-    title: Text
-    assessed_on: date
-    function: FunctionCode
-    document: Document
-
-    @property
-    def effective_on(self) -> date:
-        return self.assessed_on
-
-
-class BrandRegistered(Fact, frozen=True, kw_only=True, tag="cluster.brand-registered"):
-    """A brand of the cluster was registered (concept, function з)."""
-
-    title: Text
-    registered_on: date
-    function: FunctionCode
-    document: Document
-
-    @property
-    def effective_on(self) -> date:
-        return self.registered_on
-
-
-class ProjectLaunched(Fact, frozen=True, kw_only=True, tag="cluster.project-launched"):
-    """A joint or investment project of the cluster has begun (concept, functions г, ж, и, к)."""
-
-    title: Text
-    launched_on: date
-    function: FunctionCode
-    document: Document
-
-    @property
-    def effective_on(self) -> date:
-        return self.launched_on
-
-
-class ProjectFinished(Fact, frozen=True, kw_only=True, tag="cluster.project-finished"):
-    """The project of that title has ended."""
-
-    title: Text
-    finished_on: date
-    result: Text
-    document: Document | None = None
-
-    @property
-    def effective_on(self) -> date:
-        return self.finished_on
-
-
-class EquipmentApproved(Fact, frozen=True, kw_only=True, tag="cluster.equipment-approved"):
-    """Shared equipment for the cluster was approved (concept, function в)."""
-
-    title: Text
-    approved_on: date
-    function: FunctionCode
-    document: Document
-
-    @property
-    def effective_on(self) -> date:
-        return self.approved_on
-
-
-class ActivityHeld(Fact, frozen=True, kw_only=True, tag="cluster.activity-held"):
-    """Something else the centre does for a cluster was held; `function` says what it was for."""
-
-    title: Text
-    held_on: date
-    function: FunctionCode
-    document: Document
-
-    @property
-    def effective_on(self) -> date:
-        return self.held_on
-
-
 class Reorganised(Fact, frozen=True, kw_only=True, tag="cluster.reorganised"):
     """The cluster became a legal entity of its own; `legal_inn` where it has one."""
 
@@ -162,14 +93,6 @@ class Dissolved(Fact, frozen=True, kw_only=True, tag="cluster.dissolved"):
         return self.dissolved_on
 
 
-Life = (
-    ProgrammeApproved
-    | PotentialAssessed
-    | BrandRegistered
-    | ProjectLaunched
-    | EquipmentApproved
-    | ActivityHeld
-)
 Happening = Proposed | Formed | Retitled | Life | ProjectFinished | Reorganised | Dissolved
 
 
@@ -232,7 +155,7 @@ def check(cluster: Cluster | None, event: Happening) -> None:
         case Formed():
             if cluster.formed is not None:
                 raise Refused("already-formed", f"Кластер сформирован {cluster.formed.formed_on}")
-            _after(cluster.proposed.proposed_on, event.formed_on, "before-proposal", "предложен")
+            not_before(cluster.proposed.proposed_on, event.formed_on, "before-proposal", "предложен")
         case Reorganised() | Dissolved():
             if isinstance(event, Dissolved) and cluster.dissolved is not None:
                 raise Refused("already-dissolved", f"Кластер ликвидирован {cluster.dissolved.dissolved_on}")
@@ -240,23 +163,12 @@ def check(cluster: Cluster | None, event: Happening) -> None:
                 raise Refused("already-reorganised", "Кластер уже реорганизован")
             if cluster.formed is None:
                 raise Refused("cluster-not-formed", "Кластер ещё не сформирован")
-            _after(cluster.formed.formed_on, event.effective_on, "before-formation", "сформирован")
-        case ProjectFinished():
-            launched = [
-                p.launched_on
-                for p in cluster.life
-                if isinstance(p, ProjectLaunched) and p.title == event.title
-            ]
-            if not launched:
-                raise Refused("project-not-launched", f"Проект «{event.title}» не начинался")
-            _after(min(launched), event.finished_on, "before-launch", "начат")
+            not_before(cluster.formed.formed_on, event.effective_on, "before-formation", "сформирован")
+        case Retitled():
+            not_before(cluster.proposed.proposed_on, event.retitled_on, "before-proposal", "предложен")
         case _:
-            _after(cluster.proposed.proposed_on, event.effective_on, "before-proposal", "предложен")
-
-
-def _after(earlier: date, day: date, code: str, what: str) -> None:
-    if day < earlier:
-        raise Refused(code, f"{day} раньше, чем {what} ({earlier})")
+            check_life(cluster.life, event)
+            not_before(cluster.proposed.proposed_on, event.effective_on, "before-proposal", "предложен")
 
 
 def _stands(cluster: Cluster, event: Happening) -> bool:

@@ -12,14 +12,17 @@ from ckr_es.aggregates.facts import Correction, Fact, Kind, Void
 from ckr_es.rules import Invalid, Problem, Refused
 from ckr_es.rules.roadmap import Term, measure, measures, term, terms
 from ckr_es.rules.validation import Rule
-from ckr_es.rules.values import Day, Document, Number, Text
+from ckr_es.rules.values import Day, Document, FunctionCode, Number, Text
 
 MeasureNumber = Annotated[str, Rule(measure)]
 Status = Literal["done", "overdue", "under_way", "due", "upcoming"]
 
 
 class MeasureReported(Fact, frozen=True, kw_only=True, tag="roadmap.measure-reported"):
-    """Something was done for measure `item` in `period`; `complete` when nothing of that period is left to do."""
+    """Something was done for measure `item` in `period`; `complete` when nothing of that period is left to do.
+
+    `function` names what it was done for, where that was for no single cluster: the centre's own training or promotion.
+    """
 
     item: MeasureNumber
     period: Number
@@ -27,6 +30,7 @@ class MeasureReported(Fact, frozen=True, kw_only=True, tag="roadmap.measure-repo
     result: Text
     complete: bool = True
     document: Document | None = None
+    function: FunctionCode | None = None
 
     @property
     def effective_on(self) -> date:

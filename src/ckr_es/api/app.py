@@ -41,6 +41,7 @@ from ckr_es.api.events import EventController
 from ckr_es.api.extracts import ExtractController
 from ckr_es.api.figures import Figures
 from ckr_es.api.follow_ups import FollowUpController
+from ckr_es.api.functions import FunctionController
 from ckr_es.api.funding import FundingController
 from ckr_es.api.group_services import GroupServiceController
 from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
@@ -146,6 +147,7 @@ def create_app(settings: Settings | None = None, site: Site | None = None) -> Li
                     PeriodController,
                     ReportController,
                     RoadmapController,
+                    FunctionController,
                     FollowUpController,
                     SupportController,
                     KpiController,

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from ckr_es.aggregates import amend, participant, service_case, support_register
+from ckr_es.aggregates import amend, cluster, cluster_life, participant, service_case, support_register
 from ckr_es.aggregates.facts import Kind
 from ckr_es.aggregates.follow_up import Status, effects
 from ckr_es.aggregates.participant import Participant
@@ -23,14 +23,15 @@ from ckr_es.application import ServiceTracking, stream_id
 from ckr_es.audit import follow_ups, group_services
 from ckr_es.audit.trace import trace
 from ckr_es.commands import conflicts
+from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import funding_reads, search, support, timeline
+from ckr_es.projections import functions, funding_reads, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.reports import history
 from ckr_es.reports.extract import Audience, Checkpoint, Extract
-from ckr_es.rules import Invalid, Problem, Unknown
+from ckr_es.rules import Invalid, Problem, Unknown, catalogue
 from ckr_es.rules.values import ERASED, Code
 from ckr_es.store import log
 from ckr_es.store.database import Pool
@@ -188,8 +189,57 @@ class Reader:
 
     # lists
 
-    def clusters(self, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
-        return self._listed(when, directory.clusters, tuple[Code], limit, cursor, code=self._cluster)
+    def clusters(
+        self, when: Travel, limit: int, cursor: str | None, status: directory.ClusterStatus | None
+    ) -> dict[str, Any]:
+        return self._listed(
+            when, directory.clusters, tuple[Code], limit, cursor, code=self._cluster, status=status
+        )
+
+    def life(
+        self,
+        code: str,
+        when: Travel,
+        limit: int,
+        cursor: str | None,
+        *,
+        kind: cluster_life.LifeKind | None,
+        function: str | None,
+    ) -> dict[str, Any]:
+        """What stands of what was done for a cluster; 404 before it was proposed."""
+        moment = self._moment(when)
+        id = cluster_stream(code)
+        history = self._tracking.streams([id], moment.position).history(id)
+        if not self.sees(code) or amend.on_the_day(cluster.KIND, history, moment.as_of) is None:
+            raise Unknown("not-found", "Кластер не найден")
+        after = decoded(cursor, tuple[date, UUID]) if cursor else (date.min, UUID(int=0))
+        found = cluster_life.lived(
+            history, moment.as_of, kind=kind, function=_function(function), after=after
+        )
+        return {
+            "meta": moment.meta(),
+            **paged(found, limit, lambda last: (last.effective_on, last.event_id)),
+        }
+
+    def functions(self, when: Travel) -> dict[str, Any]:
+        moment = self._moment(when, "kpi")
+        with self._pool.connection() as conn:
+            found = functions.register(conn, moment.as_of, moment.position)
+        return {"meta": moment.meta(), "items": found, "next_cursor": None}
+
+    def function(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
+        moment = self._moment(when, "kpi")
+        after = decoded(cursor, functions.Key) if cursor else functions.FIRST
+        with self._pool.connection() as conn:
+            found = functions.recorded(
+                conn, code, moment.as_of, moment.position, after=after, limit=limit + 1
+            )
+        return {
+            "meta": moment.meta(),
+            "code": code,
+            "title": catalogue.FUNCTIONS[code],
+            **paged(found, limit, lambda last: last.key),
+        }
 
     def members(self, code: str, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
         return self._listed(
@@ -486,6 +536,13 @@ class Reader:
 
     def _moment(self, when: Travel, *projections: str) -> Moment:
         return moment_of(self._pool, self._tracking, when, *projections)
+
+
+def _function(code: str | None) -> str | None:
+    try:
+        return None if code is None else catalogue.function(code)
+    except Invalid as wrong:
+        raise Invalid(wrong.code, wrong.detail, [Problem("/function", wrong.code, wrong.detail)]) from wrong
 
 
 def stream_of(text: str | None) -> UUID | None:

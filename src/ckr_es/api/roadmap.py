@@ -19,7 +19,7 @@ from ckr_es.application import Receipt, ServiceTracking, stream_id
 from ckr_es.commands import correct, on_roadmap
 from ckr_es.rules import Invalid, Unknown
 from ckr_es.rules.roadmap import measure
-from ckr_es.rules.values import Day, Document, Number, Text
+from ckr_es.rules.values import Day, Document, FunctionCode, Number, Text
 
 Tracking = NamedDependency[ServiceTracking]
 Asking = NamedDependency[Figures]
@@ -36,6 +36,7 @@ class NewReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     result: Text
     complete: bool = True
     document: Document | None = None
+    function: FunctionCode | None = None
     late_reason: Text | None = None
 
 
@@ -55,6 +56,7 @@ class RoadmapController(Controller):
             result=data.result,
             complete=data.complete,
             document=data.document,
+            function=data.function,
             late_reason=data.late_reason,
         )
         return answered(on_roadmap(tracking, asked, event))

@@ -40,6 +40,8 @@ def _cluster(c: Cluster, as_of: date) -> dict[str, Any]:
         "title": c.title,
         "production": c.proposed.production,
         "specialisation": c.proposed.specialisation,
+        "kind": c.proposed.kind,
+        "curated": c.proposed.curated,
         "status": status,
         "active": c.active_on(as_of),
         "proposed_on": c.proposed.proposed_on,

@@ -59,7 +59,7 @@ def correct(
         id,
         subject,
         decide,
-        reads=reads | streams_of((replacement or {}).get("cluster"), (replacement or {}).get("case_id")),
+        reads=reads | streams_of(*map((replacement or {}).get, ("cluster", "case_id", "participants"))),
         participant_id=about,
         whole_participant=first.participant_id if isinstance(first, Opened) and first.complex else None,
     )

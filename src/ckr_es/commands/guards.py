@@ -1,9 +1,11 @@
 """What an event names must exist, and a key of one cluster sees that cluster only."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from ckr_es.aggregates import cluster, participant, service_case
+from ckr_es.aggregates.cluster_life import ActivityHeld, ProjectLaunched
 from ckr_es.aggregates.facts import Kind
 from ckr_es.aggregates.service_case import Opened, ServiceCase
 from ckr_es.application import Request, Streams, stream_id
@@ -15,21 +17,24 @@ def cluster_stream(code: str) -> UUID:
 
 
 def named_by(event: object) -> set[UUID]:
-    """The cluster and the case that an event names: it is judged against them."""
+    """The cluster, the case and the participants that an event names: it is judged against them."""
     if isinstance(event, participant.JoinedCluster | Opened):
         return streams_of(event.cluster, None)
     if isinstance(event, participant.ProductLaunched | participant.FollowedUp):
         return streams_of(None, event.case_id)
+    if isinstance(event, ProjectLaunched | ActivityHeld):
+        return set(event.participants)
     return set()
 
 
-def streams_of(code: object, case_id: object) -> set[UUID]:
+def streams_of(code: object, case_id: object, participants: object = None) -> set[UUID]:
     """Of what a client has sent, so it may be anything."""
     found = {cluster_stream(code)} if isinstance(code, str) else set()
-    try:
-        return found | {UUID(str(case_id))} if case_id is not None else found
-    except ValueError:
-        return found
+    named = participants if isinstance(participants, list) else []
+    for id in (case_id, *named):
+        with suppress(ValueError):
+            found.add(UUID(str(id)))
+    return found
 
 
 def admissible(streams: Streams, request: Request, id: UUID, event: object) -> None:
@@ -45,6 +50,9 @@ def admissible(streams: Streams, request: Request, id: UUID, event: object) -> N
         case Opened():
             within(request, event.cluster)
             named(streams, cluster.KIND, cluster_stream(event.cluster), "/cluster", "Кластер")
+        case ProjectLaunched() | ActivityHeld():
+            for n, who in enumerate(event.participants):
+                visible(request, named(streams, participant.KIND, who, f"/participants/{n}", "Участник"))
 
 
 def named(streams: Streams, kind: Kind[Any], id: UUID, pointer: str, what: str) -> Any:

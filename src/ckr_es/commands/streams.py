@@ -11,7 +11,7 @@ from ckr_es.rules import Unknown
 
 
 def on_cluster(tracking: ServiceTracking, request: Request, code: str, event: cluster.Happening) -> Answer:
-    """One decision about one cluster; Unknown when it was never proposed."""
+    """One decision about one cluster, and who takes part in it; Unknown when it was never proposed."""
     within(request, code)
     id = cluster_stream(code)
 
@@ -19,9 +19,10 @@ def on_cluster(tracking: ServiceTracking, request: Request, code: str, event: cl
         state = streams.state(cluster.KIND, id)
         if state is None and not isinstance(event, cluster.Proposed):
             raise Unknown("not-found", f"Кластер «{code}» не найден")
+        admissible(streams, request, id, event)
         return cluster.decide(state, event)
 
-    return tracking.record(request, id, code, decide, days=[event.effective_on])
+    return tracking.record(request, id, code, decide, reads=named_by(event), days=[event.effective_on])
 
 
 def on_participant(

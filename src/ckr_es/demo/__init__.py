@@ -10,7 +10,7 @@ from ckr_es import commands
 from ckr_es.aggregates import participant
 from ckr_es.api.figures import Figures
 from ckr_es.application import ServiceTracking
-from ckr_es.demo import amends, centre, groups, providers, reports, services, support
+from ckr_es.demo import amends, centre, groups, life, providers, reports, services, support
 from ckr_es.demo.applications import Application, applications
 from ckr_es.demo.desk import CENTRE, Act, Numbered, numbered, play
 from ckr_es.demo.firms import CLUSTERS, Firm, firms, workday
@@ -32,7 +32,13 @@ def year(seed: int = SEED) -> list[Numbered]:
     asked = amends.entered_late(applications(rng, members))
     left = _leaving(rng, asked)
     lanes: defaultdict[str, list[Act]] = defaultdict(list)
-    lanes[CENTRE] = [*centre.acts(), *providers.acts(), *groups.acts(members, asked), *support.acts()]
+    lanes[CENTRE] = [
+        *centre.acts(),
+        *life.acts(members),
+        *providers.acts(),
+        *groups.acts(members, asked),
+        *support.acts(),
+    ]
     by_firm: defaultdict[int, list[Application]] = defaultdict(list)
     for a in asked:
         by_firm[a.firm].append(a)

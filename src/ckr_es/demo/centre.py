@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from ckr_es import commands
 from ckr_es.aggregates import cluster, plan, roadmap
@@ -33,23 +33,8 @@ CONCEPT: Final = Document(
 )
 BUDGET: Final = Document(title="Закон о краевом бюджете", number="10-4538", date=date(2020, 12, 10))
 
-# Month and day, what was done, for which cluster (all: ""), function of the concept's section 4.
-_LIFE: Final[tuple[tuple[int, int, type[Any], str, str, str], ...]] = (
-    (2, 3, cluster.ActivityHeld, "", "Установочная стратегическая сессия", "FN.н"),
-    (3, 17, cluster.PotentialAssessed, "organic", "Оценка потенциала органического земледелия", "FN.а"),
-    (3, 25, cluster.ProgrammeApproved, "tourism", "Программа развития кластера на 2021–2023 годы", "FN.б"),
-    (4, 28, cluster.ProgrammeApproved, "resource-service", "Программа развития кластера", "FN.б"),
-    (5, 19, cluster.EquipmentApproved, "organic", "Перечень оборудования для сушки и фасовки", "FN.в"),
-    (5, 26, cluster.ActivityHeld, "digital", "Вебинар об охране программ для ЭВМ", "FN.п"),
-    (6, 9, cluster.BrandRegistered, "organic", "Товарный знак «Енисейская тайга»", "FN.з"),
-    (6, 23, cluster.ActivityHeld, "arctic", "Круглый стол об арктических маршрутах", "FN.л"),
-    (8, 11, cluster.ProjectLaunched, "tourism", "Единый путеводитель по кластеру", "FN.и"),
-    (9, 8, cluster.PotentialAssessed, "arctic", "Мониторинг потенциала кластера", "FN.д"),
-    (10, 13, cluster.ProjectLaunched, "digital", "Витрина решений для добывающих предприятий", "FN.к"),
-    (11, 17, cluster.ProgrammeApproved, "digital", "Актуализированная программа развития", "FN.б"),
-    (12, 8, cluster.ActivityHeld, "", "Отчётная стратегическая сессия", "FN.н"),
-)
-
+# What these rows do is done for no single cluster.
+_FUNCTIONS: Final = {"9": "FN.с", "10": "FN.м"}
 # Row of the roadmap, period, day and what came of it (concept, section 8); row 3.3 was never reported on.
 _MEASURES: Final[tuple[tuple[str, str, date, str], ...]] = (
     ("5", "2021", date(2021, 2, 3), "План работы на 2021 год"),
@@ -73,7 +58,7 @@ _MEASURES: Final[tuple[tuple[str, str, date, str], ...]] = (
 
 def acts() -> Iterator[Act]:
     for one in CLUSTERS:
-        yield _on_cluster(
+        yield on_cluster(
             one.code,
             cluster.Proposed(
                 code=one.code,
@@ -81,12 +66,16 @@ def acts() -> Iterator[Act]:
                 production=one.production,
                 proposed_on=one.proposed_on,
                 specialisation=one.specialisation,
+                kind=one.kind,
+                curated=one.curated,
             ),
         )
         if one.formed_on:
             agreement = Agreement(number=f"К-{one.formed_on:%Y}/{one.code}", date=one.formed_on)
-            yield _on_cluster(one.code, cluster.Formed(formed_on=one.formed_on, agreement=agreement))
-    yield from _life()
+            yield on_cluster(one.code, cluster.Formed(formed_on=one.formed_on, agreement=agreement))
+        if one.association_on:
+            event = cluster.Reorganised(into="association", reorganised_on=one.association_on)
+            yield on_cluster(one.code, event)
     yield from _measures()
     yield Act(on=CONCEPT.date or START, about="план", role="manager", do=_set_plan)
     yield Act(on=START, about="план", role="manager", do=_set_funding)
@@ -101,7 +90,7 @@ def cuts() -> list[date]:
     return sorted(day - timedelta(days=1) for day in days)
 
 
-def _on_cluster(code: str, event: cluster.Happening) -> Act:
+def on_cluster(code: str, event: cluster.Happening) -> Act:
     return Act(
         on=max(START, event.effective_on),
         about=code,
@@ -109,21 +98,18 @@ def _on_cluster(code: str, event: cluster.Happening) -> Act:
     )
 
 
-def _life() -> Iterator[Act]:
-    for month, day, kind, code, title, function in _LIFE:
-        on = date(2021, month, day)
-        (dated,) = (name for name in kind.__struct_fields__ if name.endswith("_on"))
-        for one in CLUSTERS:
-            if one.code == code or (not code and one.formed_on and one.formed_on <= on):
-                fields = {dated: on, "title": title, "function": function, "document": Document(title=title)}
-                yield _on_cluster(one.code, kind(**fields))
-
-
 def _measures() -> Iterator[Act]:
     for no, period, day, result in _MEASURES:
         paper = Document(title=result, date=day)
         yield _on_roadmap(
-            roadmap.MeasureReported(item=no, period=period, done_on=day, result=result, document=paper)
+            roadmap.MeasureReported(
+                item=no,
+                period=period,
+                done_on=day,
+                result=result,
+                document=paper,
+                function=_FUNCTIONS.get(no),
+            )
         )
 
 

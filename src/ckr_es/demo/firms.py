@@ -7,13 +7,17 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from ckr_es.aggregates.cluster import ClusterKind
 from ckr_es.rules import okved
 
 NEW_YEAR: Final = date(2021, 1, 1)
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
-    """`formed_on` None: only proposed. Names are made of `first` and `second`; `asks`: services it wants."""
+    """`formed_on` None: only proposed; `association_on`: it became one.
+
+    Names are made of `first` and `second`; `asks`: services it wants.
+    """
 
     code: str
     title: str
@@ -21,6 +25,9 @@ class Cluster(Struct, frozen=True, kw_only=True):
     production: bool
     proposed_on: date
     formed_on: date | None = None
+    association_on: date | None = None
+    kind: ClusterKind
+    curated: bool = True
     firms: int = 0
     first: tuple[str, ...] = ()
     second: tuple[str, ...] = ()
@@ -55,6 +62,7 @@ CLUSTERS: Final = (
     Cluster(
         code="tourism",
         title="Туристско-рекреационный территориальный кластер",
+        kind="tourism",
         specialisation="внутренний и въездной туризм",
         production=False,
         proposed_on=date(2017, 11, 8),
@@ -68,6 +76,7 @@ CLUSTERS: Final = (
     Cluster(
         code="arctic",
         title="Туристско-рекреационный кластер «Арктический»",
+        kind="tourism",
         specialisation="арктический туризм, народные промыслы Таймыра",
         production=False,
         proposed_on=date(2019, 2, 14),
@@ -81,6 +90,7 @@ CLUSTERS: Final = (
     Cluster(
         code="digital",
         title="Цифровой кластер",
+        kind="digital",
         specialisation="программное обеспечение, электроника, связь",
         production=False,
         proposed_on=date(2019, 10, 3),
@@ -94,6 +104,7 @@ CLUSTERS: Final = (
     Cluster(
         code="organic",
         title="Территориальный кластер производителей органической продукции Красноярского края",
+        kind="agricultural",
         specialisation="органическая продукция, дикоросы, переработка",
         production=True,
         proposed_on=date(2020, 4, 22),
@@ -107,6 +118,7 @@ CLUSTERS: Final = (
     Cluster(
         code="resource-service",
         title="Ресурсно-сервисный территориальный кластер",
+        kind="service",
         specialisation="сервис и поставки для добывающих предприятий",
         production=True,
         proposed_on=date(2020, 11, 19),
@@ -120,6 +132,7 @@ CLUSTERS: Final = (
     Cluster(
         code="creative",
         title="Креативный территориальный кластер",
+        kind="creative",
         specialisation="творческие индустрии",
         production=False,
         proposed_on=date(2021, 9, 14),
@@ -127,9 +140,21 @@ CLUSTERS: Final = (
     Cluster(
         code="social",
         title="Социальный территориальный кластер",
+        kind="social",
         specialisation="социальное предпринимательство",
         production=False,
         proposed_on=date(2021, 11, 9),
+    ),
+    Cluster(
+        code="zheleznogorsk",
+        title="Ассоциация экономического взаимодействия «Кластер инновационных технологий ЗАТО г. Железногорск»",
+        kind="innovation",
+        specialisation="технологические проекты",
+        production=False,
+        proposed_on=date(2013, 2, 5),
+        formed_on=date(2013, 4, 16),
+        association_on=date(2013, 9, 3),
+        curated=False,
     ),
 )
 

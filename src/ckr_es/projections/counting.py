@@ -46,7 +46,10 @@ quarter = cache(calendar.quarter)
 
 
 def of_cluster(entries: list[Entry]) -> tuple[str | None, Life | None, Counted]:
-    """Its code, its life and its lines: +1 on the day it was formed, -1 on the day it was dissolved."""
+    """Its code, its life and its lines: +1 on the day it was formed, -1 on the day it was dissolved.
+
+    One that the centre does not curate has neither.
+    """
     proposed: cluster.Proposed | None = None
     formed: tuple[UUID, date] | None = None
     dissolved: tuple[UUID, date] | None = None
@@ -60,7 +63,7 @@ def of_cluster(entries: list[Entry]) -> tuple[str | None, Life | None, Counted]:
                 dissolved = event_id, day
     if proposed is None:
         return None, None, {}
-    if formed is None:
+    if formed is None or not proposed.curated:
         return proposed.code, None, {}
     kpis = ("clusters", "clusters_production") if proposed.production else ("clusters",)
     counted: Counted = {(formed[0].int, kpi, formed[1], proposed.code, None, None): 1 for kpi in kpis}

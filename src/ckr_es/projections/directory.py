@@ -29,6 +29,8 @@ def _cluster(stream_id: UUID, c: cluster.Cluster, _: Positions) -> Rows:
         c.title,
         c.proposed.production,
         c.proposed.specialisation,
+        c.proposed.kind,
+        c.proposed.curated,
         c.proposed.proposed_on,
         c.formed and c.formed.formed_on,
         c.reorganised and c.reorganised.reorganised_on,
@@ -168,7 +170,7 @@ def prime(conn: Session, position: int, batch: Sequence[Record], directory: Dire
 UNHEARD = all_but(HEARD)
 DIRECTORY = Projection(
     name="directory",
-    version=3,
+    version=4,
     tables=TABLES,
     create=CREATE,
     indexes=INDEXES,

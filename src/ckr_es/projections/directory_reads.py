@@ -66,7 +66,9 @@ def clusters(
     after: Key | None = None,
     limit: int = 100,
 ) -> Page:
-    """By code: id, code, title, production, specialisation, the dates that have come by `as_of`, legal_inn, status."""
+    """By code: id, code, title, production, specialisation, kind, curated, the dates that have come by `as_of`,
+    legal_inn, status.
+    """
     (last,) = after or ("",)
     asked = {"as_of": as_of, "position": position, "code": code, "status": status, "last": last}
     return _page(conn, CLUSTERS, asked, ("code",), limit)

@@ -4,7 +4,7 @@ from psycopg.sql import SQL
 
 CLUSTERS = """
     select * from (
-        select id, code, title, production, specialisation, proposed_on,
+        select id, code, title, production, specialisation, kind, curated, proposed_on,
                case when formed_on <= %(as_of)s then formed_on end as formed_on,
                case when reorganised_on <= %(as_of)s then reorganised_on end as reorganised_on,
                case when reorganised_on <= %(as_of)s then legal_inn end as legal_inn,

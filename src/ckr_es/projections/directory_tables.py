@@ -11,6 +11,7 @@ CREATE = """
     create table if not exists cluster (
         id uuid not null, known_from bigint not null, known_to bigint,
         code text not null, title text not null, production boolean not null, specialisation text,
+        kind text, curated boolean not null,
         proposed_on date not null, formed_on date, reorganised_on date, legal_inn text, dissolved_on date,
         primary key (id, known_from)
     );

@@ -41,6 +41,7 @@ Reason = Literal[
     "other-market",
     "not-formed",
     "not-production",
+    "not-curated",
     "dissolved",
 ]
 WORDS: dict[Reason, str] = {
@@ -65,6 +66,7 @@ WORDS: dict[Reason, str] = {
     "other-market": "Продукт выведен на другой рынок",
     "not-formed": "Кластер не сформирован",
     "not-production": "Кластер не производственный",
+    "not-curated": "Центр этот кластер не курирует",
     "dissolved": "Кластер к заданному дню ликвидирован",
 }
 
@@ -227,8 +229,13 @@ class Judge:
         return None
 
     def _of_cluster(self, standing: dict[UUID, Any]) -> Why | None:
-        """Formed, it counts +1 and, dissolved, -1: so it does not count though both records do."""
+        """Formed, it counts +1 and, dissolved, -1: so it does not count though both records do.
+
+        Not curated, it is counted on no day at all.
+        """
         for id, event in standing.items():
+            if isinstance(event, cluster.Proposed) and not event.curated:
+                return "not-curated", id
             if isinstance(event, cluster.Dissolved) and event.dissolved_on <= self._as_of:
                 return "dissolved", id
         return None

@@ -38,7 +38,7 @@ CLUSTERS = """
     left join directory.participant p
       on p.id = m.participant_id
      and p.known_from <= %(position)s and (p.known_to is null or %(position)s < p.known_to)
-    where c.formed_on <= %(as_of)s and (c.dissolved_on is null or %(as_of)s < c.dissolved_on)
+    where c.curated and c.formed_on <= %(as_of)s and (c.dissolved_on is null or %(as_of)s < c.dissolved_on)
       and c.known_from <= %(position)s and (c.known_to is null or %(position)s < c.known_to)
     order by c.code collate "C"
 """

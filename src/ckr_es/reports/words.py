@@ -82,6 +82,37 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "support-file.corrected": "Запись о файле реестра поддержки исправлена",
     }
 )
+CLUSTERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "industrial": "промышленный",
+        "service": "сервисный",
+        "agricultural": "аграрный",
+        "tourism": "туристский",
+        "digital": "цифровой",
+        "innovation": "инновационный",
+        "creative": "креативный",
+        "social": "социальный",
+    }
+)
+LIFE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "strategy": "стратегия",
+        "programme": "программа",
+        "investment": "инвестиционный",
+        "joint": "совместный",
+        "interregional": "межрегиональный",
+        "webinar": "вебинар",
+        "round-table": "круглый стол",
+        "public-discussion": "публичное обсуждение",
+        "training": "обучение",
+        "ip-awareness": "охрана интеллектуальной собственности",
+        "supplier-growing": "«выращивание» поставщиков",
+        "promotion": "продвижение",
+        "exhibition": "выставка",
+        "business-mission": "бизнес-миссия",
+        "cooperation": "взаимодействие",
+    }
+)
 CHANGES: Final[Mapping[ChangeKind, str]] = MappingProxyType(
     {
         "added": "добавлено",

@@ -23,6 +23,7 @@ from ckr_es.web.ledger import ledger
 from ckr_es.web.log import log
 from ckr_es.web.page import provide_page, templates
 from ckr_es.web.periods import PeriodPages
+from ckr_es.web.providers import ProviderPages
 from ckr_es.web.roadmap import roadmap
 from ckr_es.web.search import SearchPages
 from ckr_es.web.signing import Signing
@@ -44,6 +45,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     FirmPages,
     CasePages,
     ClusterPages,
+    ProviderPages,
     SearchPages,
     index,
     corrections.begin,

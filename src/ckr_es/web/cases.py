@@ -15,6 +15,7 @@ from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.projections.directory_reads import CaseStatus
 from ckr_es.rules.rule_sets import conditions, rule_set
+from ckr_es.web import providers
 from ckr_es.web.clusters import titles
 from ckr_es.web.filters import PAGE, Filter, chosen
 from ckr_es.web.page import Shown, told
@@ -82,6 +83,10 @@ class CasePages(Controller):
             acts=_acts(standing),
             history=records,
             clusters=titles(reading, when),
+            providers=providers.names(reading, when)
+            if any(c["provider_id"] for c in case["components"])
+            else {},
+            conflicts=told(reading.conflicts(id, when))["items"],
         )
 
 

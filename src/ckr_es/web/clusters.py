@@ -1,6 +1,6 @@
 """Clusters: the list, and one cluster with its members on the day, its part of the figures and its life."""
 
-from typing import Any, Final
+from typing import Any
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
@@ -14,11 +14,10 @@ from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.commands import cluster_stream
 from ckr_es.projections.directory_reads import ClusterStatus
-from ckr_es.web.filters import PAGE, Filter, chosen
+from ckr_es.web.filters import ALL, PAGE, Filter, chosen
 from ckr_es.web.page import Shown, told
 
 Reading = NamedDependency[Reader]
-ALL: Final = 500  # the most that a list of the API gives: more than there are clusters, or members of one
 
 
 class ClusterPages(Controller):
@@ -29,7 +28,7 @@ class ClusterPages(Controller):
     def listed(self, when: When, page: Shown, reading: Reading, status: Filter = "") -> Response[Any]:
         """Clusters as of the day, by where they stand."""
         wanted = chosen("status", status, ClusterStatus)
-        known = told(reading.clusters(when, ALL, None))["items"]
+        known = told(reading.clusters(when, ALL, None, None))["items"]
         found = [one for one in known if wanted in (None, one["status"])]
         return page.show("clusters.html", found=found, known=known, wanted=wanted)
 
@@ -49,6 +48,7 @@ class ClusterPages(Controller):
             "cluster.html",
             cluster=told(reading.entity(cluster.KIND, stream, code, when, code)),
             members=told(reading.members(code, when, ALL, None)),
+            life=told(reading.life(code, when, ALL, None, kind=None, function=None))["items"],
             figures=told(figures.outlook(when, code))["rows"],
             history=told(reading.timeline(stream, None, when, PAGE, cursor)),
         )
@@ -56,4 +56,4 @@ class ClusterPages(Controller):
 
 def titles(reading: Reader, when: Travel) -> dict[str, str]:
     """What clusters are called, by code."""
-    return {one["code"]: one["title"] for one in reading.clusters(when, ALL, None)["items"]}
+    return {one["code"]: one["title"] for one in reading.clusters(when, ALL, None, None)["items"]}

@@ -4,11 +4,16 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar.params import QueryParameter
+from msgspec import Meta
 
 from ckr_es.rules import Invalid, Problem
 
 Filter = Annotated[str, QueryParameter(required=False, max_length=200)]
+OrganisationInn = Annotated[str, Meta(pattern="^[0-9]{10}$")]
 PAGE: Final = 50  # lines of a list shown at once
+ALL: Final = (
+    500  # the most that a list of the API gives: more than there are clusters, members of one, providers
+)
 
 
 def chosen(name: str, text: str, type_: Any) -> Any:

@@ -1,12 +1,11 @@
 """Participants: the list, and one firm with all that is known of it."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Meta
 
 from ckr_es.aggregates import participant
 from ckr_es.api.asked import When
@@ -14,13 +13,12 @@ from ckr_es.api.auth import READ, roles
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.web.clusters import titles
-from ckr_es.web.filters import PAGE, Filter, chosen
+from ckr_es.web.filters import PAGE, Filter, OrganisationInn, chosen
 from ckr_es.web.page import Shown, told
 from ckr_es.web.shown import quarter
 
 Reading = NamedDependency[Reader]
 Json = dict[str, Any]
-OrganisationInn = Annotated[str, Meta(pattern="^[0-9]{10}$")]
 CASES: Final = 100  # of one firm, shown at once
 
 

@@ -49,6 +49,7 @@ NAVIGATION: Final = (
     Place("/participants", "Участники", READ),
     Place("/cases", "Дела", READ),
     Place("/clusters", "Кластеры", READ),
+    Place("/providers", "Исполнители", READ),
     Place("/roadmap", "Дорожная карта", READ_FIGURES),
     Place("/funding", "Финансы", READ_FIGURES),
     Place("/support-register", "Поддержка", READ),

@@ -113,7 +113,7 @@ def fact(value: Any, name: str = "") -> str:
             return "да" if value else "нет"
         case int() if name.endswith("_kopecks"):
             return money(value)
-        case int() | float() if name not in ("year", "position", "component_no"):
+        case int() | float() if name not in ("year", "first_year", "last_year", "position", "component_no"):
             return number(value)
         case str() if name.endswith("_on") or name in ("as_of", "date", "declared_as_of", "on", "until"):
             return day(value)
@@ -162,6 +162,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "field": field,
     "gist": gist,
     "letter": letter,
+    "letter_and_service": lambda code: (code, f"{letter(code)} · {service(code)}"),
     "quarter": quarter,
     "service": service,
     "fact": fact,

@@ -107,10 +107,10 @@ SUPPORT_NOTES: Final[Mapping[str, str]] = MappingProxyType(
     {"analogous-support": "Такая же поддержка прежде", "support-violation": "Нарушения при прежней поддержке"}
 )
 FOUND: Final[Mapping[str, str]] = MappingProxyType(
-    {"participant": "Участники", "case": "Дела", "cluster": "Кластеры"}
+    {"participant": "Участники", "case": "Дела", "cluster": "Кластеры", "provider": "Исполнители"}
 )
 PLACES: Final[Mapping[str, str]] = MappingProxyType(
-    {"participant": "/participants/", "case": "/cases/", "cluster": "/clusters/"}
+    {"participant": "/participants/", "case": "/cases/", "cluster": "/clusters/", "provider": "/providers/"}
 )
 MATCHED: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -145,7 +145,7 @@ EVIDENCE: Final[Mapping[str, str]] = MappingProxyType(
 )
 VALUES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
-        "kind": {**KINDS, **EVIDENCE},
+        "kind": {**KINDS, **EVIDENCE, **words.CLUSTERS, **words.LIFE},
         "category": words.CATEGORIES,
         "decision": words.DECISIONS,
         "verdict": words.VERDICTS,
@@ -190,6 +190,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "category": "Категория",
         "centre_created_on": "Центр создан",
         "channel": "Где рассказано или показано",
+        "chain": "Цепочка взаимодействия",
         "changed_on": "Дата изменения",
         "checks": "Проверка условий",
         "closed_by": "Закрыл",
@@ -204,9 +205,11 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "component_no": "Компонент №",
         "conclusion": "Вывод",
         "condition": "Условие",
+        "consumer": "Кому",
         "corrects": "Исправляет запись",
         "cost_kopecks": "Стоимость",
         "covers": "Подтверждает условия",
+        "curated": "Курируется",
         "date": "Дата",
         "debt_kopecks": "Задолженность",
         "declaration": "Заявление заявителя",
@@ -245,6 +248,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "inputs": "Исходные данные",
         "into": "Во что",
         "item": "Строка дорожной карты",
+        "items": "Состав",
         "jobs_created": "Создано рабочих мест",
         "jobs_method": "Счёт рабочих мест",
         "joined_on": "Вступил",
@@ -277,6 +281,8 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "overrides": "Решения человека",
         "participant_id": "Участник",
         "participant_payment_kopecks": "Оплата участником",
+        "participants": "Участники",
+        "partners": "Партнёры",
         "period": "Период",
         "policy": "Порядок счёта",
         "production": "Производственный",
@@ -291,6 +297,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "region_code": "Регион",
         "registry_number": "Номер в реестре",
         "regional_kopecks": "Краевой бюджет",
+        "region": "Регион",
         "registered_on": "Дата регистрации",
         "remedied_on": "Устранено",
         "remedy_by": "Устранить до",
@@ -308,10 +315,12 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "service": "Услуга",
         "sha256": "SHA-256 файла",
         "signed_on": "Подписано",
+        "software": "Программа",
         "source": "Источник",
         "specialisation": "Специализация",
         "staff": "Сотрудников центра",
         "status": "Состояние",
+        "supplier": "Кто",
         "support_id": "Поддержка",
         "supports": "Прежняя поддержка",
         "table": "Таблица показателей",
@@ -323,6 +332,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "verdict": "Вывод",
         "version": "Версия",
         "via": "Как получено",
+        "what": "Что",
         "violations": "Нарушения",
         "voids": "Отменяет запись",
         "year": "Год",

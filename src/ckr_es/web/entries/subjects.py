@@ -61,7 +61,7 @@ def about_cluster(asked: Asked) -> str:
 
 
 def clusters(asked: Asked) -> Options:
-    listed = told(asked.reading.clusters(asked.page.when, ALL, None))["items"]
+    listed = told(asked.reading.clusters(asked.page.when, ALL, None, None))["items"]
     return [(one["code"], one["title"]) for one in listed if one["status"] != "dissolved"]
 
 

@@ -1,0 +1,69 @@
+"""Providers: who may give services on the day, and one of them with its offer, its rating and every record."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from ckr_es.api.asked import Travel, When
+from ckr_es.api.auth import READ, roles
+from ckr_es.api.moments import Cursor
+from ckr_es.api.reads import Reader
+from ckr_es.rules.values import ServiceCode
+from ckr_es.web.filters import ALL, PAGE, Filter, OrganisationInn, chosen
+from ckr_es.web.page import Shown, told
+
+Reading = NamedDependency[Reader]
+
+
+class ProviderPages(Controller):
+    path = "/providers"
+    include_in_schema = False
+
+    @get("/", sync_to_thread=True, **roles(READ))
+    def listed(
+        self,
+        when: When,
+        page: Shown,
+        reading: Reading,
+        q: Filter = "",
+        inn: Filter = "",
+        service: Filter = "",
+        blocked: Filter = "",
+        cursor: Cursor = None,
+    ) -> Response[Any]:
+        """The register of providers, with the rating that the acceptances give."""
+        found = reading.providers(
+            when,
+            PAGE,
+            cursor,
+            q=chosen("q", q, str),
+            inn=chosen("inn", inn, OrganisationInn),
+            service=chosen("service", service, ServiceCode),
+            blocked=chosen("blocked", blocked, bool),
+        )
+        return page.show(
+            "providers.html",
+            found=told(found),
+            asked={"q": q, "inn": inn, "service": service, "blocked": blocked},
+        )
+
+    @get("/{id:uuid}", sync_to_thread=True, **roles(READ))
+    def show(
+        self, id: FromPath[UUID], when: When, page: Shown, reading: Reading, cursor: Cursor = None
+    ) -> Response[Any]:
+        """One provider: what it offers and for how much, how it is graded, whose group it is of."""
+        provider = told(reading.provider(id, when))
+        return page.show(
+            "provider.html",
+            provider=provider,
+            names=reading.names(when, map(UUID, provider["group_participants"])),
+            history=told(reading.timeline(id, None, when, PAGE, cursor)),
+        )
+
+
+def names(reading: Reader, when: Travel) -> dict[str, str]:
+    """What providers are called, by their ids as they stand in JSON."""
+    return {one["id"]: one["name"] for one in told(reading.providers(when, ALL, None))["items"]}
