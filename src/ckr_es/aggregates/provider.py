@@ -57,6 +57,8 @@ class ServicesChanged(Fact, frozen=True, kw_only=True, tag="provider.services-ch
 
 
 class Blocked(Fact, frozen=True, kw_only=True, tag="provider.blocked"):
+    """From that day on it is given no new component, and no agreement is signed on one it has."""
+
     blocked_on: date
     reason: Text
 
@@ -66,6 +68,8 @@ class Blocked(Fact, frozen=True, kw_only=True, tag="provider.blocked"):
 
 
 class Unblocked(Fact, frozen=True, kw_only=True, tag="provider.unblocked"):
+    """From that day on it may give services again."""
+
     unblocked_on: date
     reason: Text
 
