@@ -8,10 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from ckr_es.store.database import Database
 from ckr_es.store.embedded import EmbeddedServer
+
+settings.register_profile("busy", deadline=None)  # how long one example took says how busy the machine is
+settings.load_profile("busy")
 
 
 def pytest_configure() -> None:
