@@ -27,7 +27,7 @@ def test_every_file_of_others_is_as_locked(folder: Path) -> None:
 
 
 def test_no_template_has_a_style_or_script_of_its_own_or_an_address_elsewhere() -> None:
-    for template in (ROOT / "src" / "ckr_es" / "web" / "templates").iterdir():
+    for template in (ROOT / "src" / "ckr_es" / "web" / "templates").rglob("*.html"):
         text = template.read_text("utf-8")
         assert " style=" not in text, template.name
         assert "<style" not in text, template.name

@@ -237,6 +237,7 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
         "found_on": "Выявлено",
         "function": "Функция центра",
         "funding": "Источник средств",
+        "grade": "Оценка услуги, от 1 до 5",
         "ground": "Основание",
         "group_service_id": "Групповая услуга",
         "headcount": "Численность",
