@@ -92,9 +92,12 @@ def test_an_auditor_finds_why_a_figure_is_another_now(visits: Visits, site: Site
 def test_a_report_tells_what_moved_since_and_where_its_files_are(visits: Visits) -> None:
     page = visits.signed_in("analyst", "/periods?as_of=2021-12-31")
     page.get_by_role("link", name="II квартал 2021 года", exact=True).click()
-    expect(page.get_by_text("С тех пор изменилось показателей:")).to_be_visible()
+    restated = page.request.get("/api/v1/periods/2021-Q2/restatement?as_of=2021-12-31").json()["rows"]
+    moved = {row["kpi"]: row["delta"] for row in restated if row["events"] or row["delta"]}
+    expect(page.get_by_text(f"С тех пор изменилось показателей: {len(moved)}.")).to_be_visible()
     table = page.get_by_role("table", name="Показатели: сдано и известно теперь")
-    expect(table.get_by_role("row", name="Количество услуг, предоставленных")).to_contain_text("−2")
+    services = table.get_by_role("row", name="Количество услуг, предоставленных")
+    expect(services).to_contain_text(f"{moved['services']}".replace("-", "−"))
     address = page.get_by_role("link", name="JSON").first.get_attribute("href") or ""
     answer = page.request.get(address)
     assert answer.status == 200
