@@ -100,8 +100,8 @@ def unit(code: str) -> str:
 
 
 def field(name: str) -> str:
-    """What a field of a record is called."""
-    return FIELDS.get(name, name)
+    """What a field of a record is called; a service by its name, where they are what a table is by."""
+    return service(name) if name in SERVICES else FIELDS.get(name, name)
 
 
 def fact(value: Any, name: str = "") -> str:
