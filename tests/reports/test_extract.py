@@ -29,7 +29,7 @@ from ckr_es.reports.history import FOR_FIRM
 from ckr_es.reports.layout import printed
 from ckr_es.reports.report import digest, encoded, signed
 from ckr_es.reports.telling import told
-from ckr_es.reports.words import EVENTS, FIELDS
+from ckr_es.reports.words import EVENTS
 
 EVENT_TYPES = {
     str(event.__struct_config__.tag): event
@@ -98,11 +98,6 @@ def extract(audience: Audience, name: str = "ООО «Топинамбур»", *
         checkpoint=Checkpoint(size=950, note="ckr/log\n950\nAAAA\n\n— ckr/log BBBB\n") if audience == "audit" else None,
     )  # fmt: skip
     return signed(msgspec.structs.replace(made, **other))
-
-
-def test_every_field_of_a_record_has_a_russian_name() -> None:
-    fields = {field.name for event in EVENT_TYPES.values() for field in msgspec.structs.fields(event)}
-    assert fields - {"participant_id"} - set(FIELDS) == set()
 
 
 def test_what_a_firm_is_told_are_fields_that_there_are() -> None:

@@ -22,6 +22,11 @@ def number(value: int | Decimal, digits: int) -> str:
     return f"{shown:,f}".replace(",", "\u00a0").replace(".", ",").replace("-", "−")
 
 
+def lower_first(label: str) -> str:
+    """A label after another: «Номер» as «номер», «ИНН» as it is."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
 def day(value: date) -> str:
     return f"{value.day:02}.{value.month:02}.{value.year:04}"
 

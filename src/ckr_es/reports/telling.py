@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ckr_es.reports import russian
-from ckr_es.reports.words import FIELDS, VALUES, VERDICTS
+from ckr_es.reports.fields import FIELDS
+from ckr_es.reports.words import VALUES, VERDICTS
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 # Answers to a questionnaire are in its own terms: they stay in the attachment. An extract is about one participant.
@@ -46,6 +47,8 @@ def _value(field: str, value: Any, names: Mapping[str, str]) -> str:
             return text
         case {"title": _, **_rest} | {"number": _, **_rest}:
             return " ".join(_paper(value))
+        case dict() if field.endswith("_kopecks"):
+            return ", ".join(f"{_text(of, names)} {_value(field, one, names)}" for of, one in value.items())
         case dict():
             return told(value, names)
     return str(value)

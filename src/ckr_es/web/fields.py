@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from ckr_es.api.figures import Figures
 from ckr_es.api.reads import Reader
 from ckr_es.application import ServiceTracking
+from ckr_es.reports.fields import TITLES
+from ckr_es.reports.russian import lower_first
 from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.validation import fields_of, shape_of
 from ckr_es.web.page import Page
-from ckr_es.web.shown import lower_first
-from ckr_es.web.words import FIELDS, VALUES
+from ckr_es.web.words import VALUES
 
 Kind = Literal["text", "area", "date", "month", "number", "money", "choice", "choices", "flag", "lines"]
 Options = Sequence[tuple[str, str]]
@@ -196,7 +197,7 @@ def found(body: Mapping[str, Any], name: str) -> Any:
 
 
 def _label(name: str) -> str:
-    return FIELDS.get(name, name)
+    return TITLES.get(name, name)
 
 
 def _kind(name: str, hint: Any) -> Kind | None:

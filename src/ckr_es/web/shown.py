@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ckr_es.reports import russian, telling, words
+from ckr_es.reports.fields import TITLES
 from ckr_es.reports.russian import NONE
 from ckr_es.rules.calendar import KRASNOYARSK
 from ckr_es.rules.catalogue import SERVICES
-from ckr_es.web.words import FIELDS, UNITS, VALUES
+from ckr_es.web.words import UNITS, VALUES
 
 UNTOLD: Final = frozenset({
     "answer_sha256", "answers", "case_id", "checks", "component_no", "event_id", "group_service_id",
@@ -101,7 +102,7 @@ def unit(code: str) -> str:
 
 def field(name: str) -> str:
     """What a field of a record is called; a service by its name, where they are what a table is by."""
-    return service(name) if name in SERVICES else FIELDS.get(name, name)
+    return service(name) if name in SERVICES else TITLES.get(name, name)
 
 
 def fact(value: Any, name: str = "") -> str:
@@ -140,11 +141,6 @@ def person(id: str) -> str:
     return f"ИП {id[:8]}"
 
 
-def lower_first(label: str) -> str:
-    """A label after another: «Номер» as «номер», «ИНН» as it is."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
-
-
 def short(id: str) -> str:
     return id[:8]
 
@@ -168,7 +164,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "fact": fact,
     "person": person,
     "short_id": short,
-    "lower_first": lower_first,
+    "lower_first": russian.lower_first,
     "period": russian.of_period,
     "periods": periods,
     "month": month,
