@@ -20,9 +20,11 @@ def funding(
 ) -> Response[Any]:
     """Of the year of the day that is looked at, by source and in total; and the services that hold the money."""
     year = page.when.as_of.year
+    found = told(Response(reading.money(page.when, PAGE, cursor, year=year, source=source)))
     return page.show(
         "funding.html",
         balance=told(Response(reading.funding(year, page.when))),
-        found=told(Response(reading.money(page.when, PAGE, cursor, year=year, source=source))),
+        found=found,
+        names=page.names(reading, found["items"]),
         source=source,
     )

@@ -13,6 +13,7 @@ from ckr_es.api.auth import READ_FIGURES, roles
 from ckr_es.api.figures import Figures
 from ckr_es.api.kpi import OfCluster
 from ckr_es.api.moments import Cursor
+from ckr_es.api.reads import Reader
 from ckr_es.projections.kpi_evidence import About
 from ckr_es.projections.kpi_reads import known
 from ckr_es.web.page import Shown, told
@@ -46,6 +47,7 @@ class KpiPages(Controller):
         when: When,
         page: Shown,
         figures: Asking,
+        reading: NamedDependency[Reader],
         counted: Annotated[bool, QueryParameter(required=False)] = True,
         participant: OptionalId = None,
         case: OptionalId = None,
@@ -62,12 +64,14 @@ class KpiPages(Controller):
         course = told(figures.series(when, kpi, date(when.as_of.year, 1, 1), when.as_of, "month", cluster))[
             "points"
         ]
+        evidence = told(read(kpi, when, about, PAGE, cursor))
         return page.show(
             "figure.html",
             row=row,
             shown=shown,
             meta=outlook["meta"],
-            evidence=told(read(kpi, when, about, PAGE, cursor)),
+            evidence=evidence,
+            names=page.names(reading, evidence["items"]) if counted else {},
             counted=counted,
             course=course,
             option=_option(row.title, course, shown and shown["plan"]),

@@ -1,10 +1,11 @@
 """What every page has around its content: who looks, at which moment, where else to go; and how it is rendered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
+from uuid import UUID
 
 import jinja2
 import msgspec
@@ -17,6 +18,7 @@ from litestar.template import TemplateConfig
 from ckr_es.api.asked import Travel
 from ckr_es.api.auth import READ, READ_FIGURES, RECORD, Caller
 from ckr_es.api.moments import plain_numbers
+from ckr_es.api.reads import Reader
 from ckr_es.application import ServiceTracking
 from ckr_es.rules.calendar import KRASNOYARSK
 from ckr_es.store.keys import ROLES
@@ -102,8 +104,13 @@ class Page:
         return self.caller.role in READ and self.caller.cluster is None
 
     @property
-    def searches(self) -> bool:
+    def reads(self) -> bool:
         return self.caller.role in READ
+
+    def names(self, reading: Reader, items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        """What the participants of a list are called, in one question, for who may know; each other is its number."""
+        ids = {UUID(one["participant_id"]) for one in items if one["participant_id"]}
+        return reading.names(self.when, ids) if ids and self.reads else {}
 
     # the moment
 
