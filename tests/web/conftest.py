@@ -44,12 +44,13 @@ Cookies = Callable[[str], dict[str, str]]
 
 
 class Site(Struct, frozen=True):
-    """A server over the year, the passwords of its staff, and ids of things that are in it."""
+    """A server over the year, the passwords of its staff and a session of each, and ids of things that are in it."""
 
     base: str
     database: Database
     passwords: dict[str, str]
     subjects: dict[str, str]
+    sessions: dict[str, list[Any]]  # the cookies of who has signed in
 
     def rows(self, query: str, *params: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database.admin_conninfo(), autocommit=True) as conn:
@@ -79,7 +80,7 @@ def site(server: EmbeddedServer, template: str) -> Iterator[Site]:
             tracking.close()
         with psycopg.connect(database.conninfo("ckr_reader"), autocommit=True) as conn:
             await_position(conn, ["kpi", "directory", "ledger"], head, 60)
-        found = Site(base, database, {}, {})
+        found = Site(base, database, {}, {}, {})
         with found.as_migrator() as conn:
             for role in ROLES:
                 found.passwords[role] = staff.create(conn, login=role, name=f"Проверка {role}", role=role)[1]
@@ -129,14 +130,20 @@ class Visits:
             page.goto(path)
         return page
 
-    def signed_in(self, role: str, path: str | None = None, **options: Any) -> Page:
-        page = self.open("/login", **options)
-        page.get_by_label("Логин").fill(role)
-        page.get_by_label("Пароль").fill(self._site.passwords[role])
-        page.get_by_role("button", name="Войти").click()
-        page.wait_for_url(lambda url: "/login" not in url)
-        if path is not None:
-            page.goto(path)
+    def signed_in(self, role: str, path: str = "/", anew: bool = False, **options: Any) -> Page:
+        """The first of a role signs in by hand, the next ones go on with that session; `anew` for who will sign out."""
+        page = self.open(**options)
+        if anew or (cookies := self._site.sessions.get(role)) is None:
+            page.goto("/login")
+            page.get_by_label("Логин").fill(role)
+            page.get_by_label("Пароль").fill(self._site.passwords[role])
+            page.get_by_role("button", name="Войти").click()
+            page.wait_for_url(lambda url: "/login" not in url)
+            if not anew:
+                self._site.sessions[role] = page.context.cookies()
+        else:
+            page.context.add_cookies(cookies)
+        page.goto(path)
         return page
 
     def close(self) -> None:
@@ -183,7 +190,8 @@ def signed_in(visits: Visits) -> Callable[..., Page]:
 
 def axe(page: Page) -> list[str]:
     """What WCAG 2.2 AA has against the page as it is now, a line for each element."""
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     found = page.evaluate(
         "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}}).then(said => said.violations"
         ".flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary}`)))",

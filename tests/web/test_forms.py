@@ -116,7 +116,7 @@ def test_a_lost_connection_loses_nothing_that_was_typed(visits: Visits, site: Si
 
 
 def test_what_was_typed_is_there_after_a_reload_and_gone_after_signing_out(visits: Visits) -> None:
-    page = visits.signed_in("operator", "/record/participants")
+    page = visits.signed_in("operator", "/record/participants", anew=True)
     _fill_in(page, "2466000017")
     page.reload()
     expect(page.locator("[name=inn]")).to_have_value("2466000017")

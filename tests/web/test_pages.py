@@ -143,6 +143,7 @@ MORE = (
     "/nowhere",
 )
 OTHERS = ("/api", "/health", "/metrics")
+WIDTHS = (360, 1600)
 QUICK = 0.2  # seconds
 
 app = pytest.fixture(scope="module")(lambda site: create_app(settings_for(site.database)))
@@ -166,13 +167,13 @@ def _reader(app: Litestar, route: str) -> str:
     return _role(handlers[route].opt["roles"]) if route in handlers else "manager"
 
 
-def _visit(visits: Visits, site: Site, address: str, width: int, role: str) -> Page:
+def _visit(visits: Visits, site: Site, address: str, role: str) -> Page:
     address = address.format_map(site.subjects)
     visits.foretold |= {"status of 404"} if address == "/nowhere" else set()
     visits.foretold |= {"status of 422"} if "=x" in address else set()
     if address == "/login":
-        return visits.open(address, width=width)
-    return visits.signed_in(role, address, width=width)
+        return visits.open(address, width=WIDTHS[0])
+    return visits.signed_in(role, address, width=WIDTHS[0])
 
 
 def test_every_page_stands_in_the_table(app: Litestar) -> None:
@@ -187,16 +188,15 @@ def test_every_page_names_its_roles_and_has_no_hook_of_its_own(app: Litestar) ->
         assert handler.resolve_before_request() is _admit, path
 
 
-@pytest.mark.parametrize("width", [360, 1600])
 @pytest.mark.parametrize("route", [*VISITED, *MORE])
-def test_a_page_is_accessible_and_fits(
-    app: Litestar, visits: Visits, site: Site, route: str, width: int
-) -> None:
-    page = _visit(visits, site, VISITED.get(route, route), width, _reader(app, route))
-    assert axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_a_page_is_accessible_and_fits(app: Litestar, visits: Visits, site: Site, route: str) -> None:
+    page = _visit(visits, site, VISITED.get(route, route), _reader(app, route))
     assert page.locator("h1").count() == 1
     assert page.locator("main").count() == 1
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert axe(page) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("route", VISITED)
