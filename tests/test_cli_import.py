@@ -19,7 +19,7 @@ from ckr_es.store.schema import migrate
 from ckr_es.store.settings import Settings
 
 CKR = (sys.executable, "-m", "ckr_es.cli", "import")
-FIRMS = 1500
+FIRMS = 600
 
 
 @pytest.fixture(scope="module")
