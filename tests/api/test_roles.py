@@ -45,6 +45,7 @@ STEPS = {
     "version": "2021.1",
     "path": "x",
     "tag": "plan.set",
+    "name": "kpi",
     "function": "FN.б",
 }
 
@@ -138,7 +139,10 @@ def test_what_roles_may_is_as_the_contract_says(app: Litestar) -> None:
         for role in ROLES
     }
     places = set().union(*may.values())
-    commands = {place for place in places if place[0] != "GET" and not place[1].endswith("/search")}
+    rebuild = {("POST", "/api/v1/projections/{name:str}/rebuild")}
+    assert [role for role in ROLES if may[role] & rebuild] == ["admin"]
+    asking = {place for place in places if place[1].endswith("/search")}
+    commands = {place for place in places if place[0] != "GET"} - asking - rebuild
     reads = {place for place in places if place[0] == "GET"}
     of_managers = {place for place in commands if place[1].startswith(("/api/v1/periods", "/api/v1/plans"))}
     erasure = {("POST", "/api/v1/participants/{id:uuid}/erasure")}

@@ -12,8 +12,9 @@ from ckr_es.projections import kpi_reads
 from ckr_es.projections.follower import Follower, await_position, step
 from ckr_es.projections.kpi_tables import projection
 from ckr_es.projections.rebuild import rebuild, renew
+from ckr_es.projections.rebuilds import Interrupted, last, take_turn
 from ckr_es.projections.schemas import ensure
-from ckr_es.rules import Unknown
+from ckr_es.rules import Refused, Unknown
 from ckr_es.store.recorder import Recorder
 
 IN_SQL = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
@@ -140,3 +141,73 @@ def test_a_rebuild_under_writers_followers_and_readers(databases):
         follower.stop()
         for name in NAMES:
             assert rebuild(name, database).differences == ()
+
+
+def test_a_rebuild_gives_account_of_itself(databases):
+    records = some()
+    with databases() as database, reader(database) as conn:
+        record(database, records)
+        project(database)
+        assert last(conn) == {}
+        seen = []
+
+        def look(done, of):
+            (one,) = last(conn).values()
+            seen.append((one.state, one.done <= done, of))
+
+        rebuild("kpi", database, look, actor="key-1")
+        assert seen[-1] == ("running", True, len(records))
+        kpi = last(conn)["kpi"]
+        assert (kpi.state, kpi.actor, kpi.position, kpi.switched) == ("done", "key-1", len(records), True)
+        assert (kpi.differences, kpi.shadow_only, kpi.error) == ([], False, None)
+        assert kpi.rows > 0
+        assert kpi.finished_at >= kpi.started_at
+
+        with projector(database) as other:
+            other.execute("update kpi.line set n = n + 1 where kpi = 'clusters'")
+        rebuild("kpi", database, shadow_only=True)
+        kpi = last(conn)["kpi"]
+        assert (kpi.state, kpi.actor, kpi.shadow_only, kpi.switched) == ("done", "system", True, False)
+        assert kpi.differences == [{"table": "line", "only_live": 1, "only_rebuilt": 1}]
+        assert [n for (n,) in conn.execute("select count(*) from ckr.rebuild")] == [2]
+
+
+def test_a_rebuild_that_fails_or_is_left_says_so(databases):
+    with databases() as database, reader(database) as conn:
+        record(database, some())
+        project(database)
+
+        def fail(_done, _of):
+            raise OSError("no space left")
+
+        with pytest.raises(OSError, match="no space"):
+            rebuild("directory", database, fail)
+        assert (last(conn)["directory"].state, last(conn)["directory"].error) == (
+            "failed",
+            "OSError: no space left",
+        )
+
+        def leave(_done, _of):
+            raise Interrupted
+
+        with pytest.raises(Interrupted):
+            rebuild("directory", database, leave)
+        assert last(conn)["directory"].state == "interrupted"
+        assert last(conn)["directory"].finished_at is None
+        assert rebuild("directory", database).switched
+        assert last(conn)["directory"].state == "done"
+
+
+def test_one_rebuild_at_a_time_and_who_does_not_wait_is_told_so(databases):
+    with databases() as database, projector(database) as other:
+        record(database, some())
+        project(database)
+        take_turn(other, wait=False)
+        began = []
+        with pytest.raises(Refused) as refused:
+            rebuild("kpi", database, wait=False, began=began.append)
+        assert refused.value.code == "rebuild-running"
+        assert began == []
+        other.execute("select pg_advisory_unlock_all()")
+        assert rebuild("kpi", database, wait=False, began=began.append).switched
+        assert len(began) == 1

@@ -44,7 +44,7 @@ from ckr_es.api.follow_ups import FollowUpController
 from ckr_es.api.functions import FunctionController
 from ckr_es.api.funding import FundingController
 from ckr_es.api.group_services import GroupServiceController
-from ckr_es.api.health import HealthController, ProjectionController, docs, docs_asset, metrics, openapi, root
+from ckr_es.api.health import HealthController, docs, docs_asset, metrics, openapi, root
 from ckr_es.api.imports import PATH as IMPORTS
 from ckr_es.api.imports import ImportController
 from ckr_es.api.kpi import KpiController
@@ -54,6 +54,7 @@ from ckr_es.api.lookups import LookupController
 from ckr_es.api.participants import ParticipantController
 from ckr_es.api.periods import PeriodController
 from ckr_es.api.plans import PlanController
+from ckr_es.api.projections import ProjectionController
 from ckr_es.api.providers import ProviderController
 from ckr_es.api.reads import Reader
 from ckr_es.api.recording import record
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None, site: Site | None = None) -> Li
         threads = ThreadPoolExecutor(settings.pool_size, thread_name_prefix="call")
         asyncio.get_running_loop().set_default_executor(threads)
         with Database.open(settings) as database:
+            app.state.database = database
             tracking = ServiceTracking(database)
             app.state.tracking = tracking
             app.state.pool = pool = tracking.recorder.pool

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from ckr_es.api.auth import ADMINISTER, ANYONE, roles
+from ckr_es.api.auth import ANYONE, roles
 from ckr_es.api.contract import document
 from ckr_es.api.problems import problem
 from ckr_es.api.reads import Reader
@@ -43,16 +43,6 @@ class HealthController(Controller):
         if stopped:
             return problem(503, "projection-stopped", f"Остановлены проекции: {', '.join(stopped)}")
         return Response({"status": "ready", **status, "ledger": _ledger(notary)})
-
-
-class ProjectionController(Controller):
-    path = "/api/v1/projections"
-    tags = ["health"]
-
-    @get("/", sync_to_thread=True, **roles(ADMINISTER | frozenset({"auditor"}), whole_centre=True))
-    def projections(self, reading: Reading) -> dict[str, Any]:
-        """How far each projection is, and which event stopped it."""
-        return reading.status(errors=True)
 
 
 @get(

@@ -49,6 +49,17 @@ class Load(Generic[T]):
         await asyncio.wait({done}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
         return done.result() if done.done() else known.result()
 
+    async def begun(self) -> UUID:
+        """The id as soon as it is known; what went wrong before is raised."""
+        known: asyncio.Future[UUID] = asyncio.wrap_future(self.began)
+        done: asyncio.Future[T] = asyncio.wrap_future(self.done)
+        either: set[asyncio.Future[Any]] = {known, done}
+        done.add_done_callback(lambda ended: ended.exception())
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not known.done():
+            done.result()
+        return known.result()
+
 
 class Loads:
     """The loads of one process."""

@@ -26,7 +26,7 @@ from ckr_es.commands import conflicts
 from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import functions, funding_reads, search, support, timeline
+from ckr_es.projections import functions, funding_reads, rebuilds, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.reports import history
@@ -525,13 +525,18 @@ class Reader:
         return {"meta": moment.meta(), "items": page.items, "next_cursor": following}
 
     def status(self, *, errors: bool = False) -> dict[str, Any]:
+        """How far each projection is; with `errors`, also what stopped it and what became of its last rebuild."""
         with self._pool.connection() as conn:
             found = reached(conn)
+            rebuilt = rebuilds.last(conn) if errors else {}
         head = self._tracking.recorder.head()
         shown = ("name", "position", "status", *(("error", "error_position") if errors else ()))
         return {
             "head_position": head,
-            "projections": [{key: getattr(p, key) for key in shown} for p in found],
+            "projections": [
+                {key: getattr(p, key) for key in shown} | ({"rebuild": rebuilt.get(p.name)} if errors else {})
+                for p in found
+            ],
         }
 
     def _moment(self, when: Travel, *projections: str) -> Moment:

@@ -1,5 +1,6 @@
 """`ckr migrate`, `doctor`, `key` and `projections`: what the one who runs the system needs now and then."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -154,18 +155,34 @@ def status(as_json: bool) -> None:
     import psycopg
 
     from ckr_es.projections.projection import reached
+    from ckr_es.projections.rebuilds import last
 
     with existing_database() as database, psycopg.connect(database.conninfo("ckr_reader")) as conn:
-        found = reached(conn)
+        found, rebuilt = reached(conn), last(conn)
     if as_json:
         names = ("name", "status", "position", "head", "version", "error", "error_position")
-        put_json({"items": [{name: getattr(p, name) for name in names} for p in found]})
+        put_json(
+            {
+                "items": [
+                    {name: getattr(p, name) for name in names} | {"rebuild": rebuilt.get(p.name)}
+                    for p in found
+                ]
+            }
+        )
     else:
         rows = (
-            (p.name, p.status, str(p.position), str(p.head - p.position), str(p.version), p.error or "")
+            (
+                p.name,
+                p.status,
+                str(p.position),
+                str(p.head - p.position),
+                str(p.version),
+                f"{one.state}, {one.started_at:%d.%m.%Y %H:%M}" if (one := rebuilt.get(p.name)) else "",
+                p.error or "",
+            )
             for p in found
         )
-        columns = ("Проекция", "Состояние", "Позиция", "Отстаёт на", "Версия", "Ошибка")
+        columns = ("Проекция", "Состояние", "Позиция", "Отстаёт на", "Версия", "Заполнена заново", "Ошибка")
         table(columns, rows, right="Позиция Версия")
     if any(p.status == "stopped" for p in found):
         sys.exit(1)
@@ -190,6 +207,7 @@ def rebuild(name: str, shadow: bool, accept_differences: bool, as_json: bool) ->
             lambda at, upto: moved(at, upto, ""),
             shadow,
             accept_differences=accept_differences,
+            actor=f"cli:{os.getuid()}",  # the number, not the login: an actor is never a name
         )
     if as_json:
         differences = [

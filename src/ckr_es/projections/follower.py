@@ -21,6 +21,7 @@ from psycopg.rows import tuple_row
 from ckr_es.projections.log import Session, between, head
 from ckr_es.projections.projection import Fold, Projection, Reached, no_garbage, reached
 from ckr_es.projections.rebuild import renew
+from ckr_es.projections.rebuilds import Interrupted
 from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.store.database import Database
@@ -64,10 +65,6 @@ class ProjectionBehind(Exception):
         self.reached = reached
         self.wanted = wanted
         self.status = status
-
-
-class _Stopping(Exception):
-    """A rebuild is left, because the follower is to stop; the next leader begins it anew."""
 
 
 class FollowerStatus(Struct, frozen=True, kw_only=True):
@@ -143,7 +140,7 @@ class Follower:
                     **CONNECTION,
                 ) as conn:
                     self._follow(conn)
-            except _Stopping:
+            except Interrupted:
                 pass
             except Exception as error:  # noqa: BLE001 (whatever it is, a follower that gave up would be silent)
                 self._error = f"{type(error).__name__}: {error}".strip()
@@ -194,12 +191,12 @@ class Follower:
     def _renew(self, conn: Session, projection: Projection) -> None:
         def go_on(_done: int, _of: int) -> None:
             if self._stopping.is_set():
-                raise _Stopping
+                raise Interrupted
 
         log.info("rebuilding tables of an earlier version", projection=projection.name)
         try:
             renewed = renew(projection, self._database, go_on, accept_differences=True)
-        except (_Stopping, psycopg.OperationalError, psycopg.InterfaceError):
+        except (Interrupted, psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 (it stops this projection, with its text)
             halt(conn, projection, error)

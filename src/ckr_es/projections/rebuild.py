@@ -7,6 +7,7 @@ wrote into the tables. Readers are never held up: only the names of the schemas 
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from msgspec import Struct
@@ -15,6 +16,7 @@ from psycopg.rows import tuple_row
 
 from ckr_es.projections.log import BETWEEN, Record, Session, records
 from ckr_es.projections.projection import Fold, Projection, no_garbage
+from ckr_es.projections.rebuilds import Account, Differs, Interrupted, take_turn
 from ckr_es.projections.schemas import CONNECTION, PROJECTIONS, SEARCH, TABLES, ensure
 from ckr_es.projections.sheet import Sheet
 from ckr_es.rules import Unknown
@@ -23,7 +25,7 @@ from ckr_es.store.database import Database
 CHUNK = 20_000  # rows written in one COPY
 FETCH = 1_000  # records read at once
 SAMPLE = 10
-REBUILDING = 7161934518202115
+SYSTEM = "system"  # who rebuilds when nobody asked: the follower, after a new version
 
 LIVE = "select position from ckr.projection where name = %s"
 LOCK = "select position from ckr.projection where name = %s for update"
@@ -70,14 +72,18 @@ def rebuild(
     database: Database,
     progress: Progress = lambda _done, _of: None,
     shadow_only: bool = False,
-    *,
-    accept_differences: bool = False,
+    **how: Any,
 ) -> Rebuilt:
     """As `renew`, by name. Unknown("unknown-projection")."""
+    return renew(known(name), database, progress, shadow_only, **how)
+
+
+def known(name: str) -> Projection:
+    """Raises Unknown("unknown-projection")."""
     projection = next((p for p in PROJECTIONS if p.name == name), None)
     if projection is None:
         raise Unknown("unknown-projection", f"Нет проекции «{name}»")
-    return renew(projection, database, progress, shadow_only, accept_differences=accept_differences)
+    return projection
 
 
 def renew(
@@ -87,20 +93,44 @@ def renew(
     shadow_only: bool = False,
     *,
     accept_differences: bool = False,
+    actor: str = SYSTEM,
+    wait: bool = True,
+    began: Callable[[UUID], None] = lambda _: None,
 ) -> Rebuilt:
     """Build `<name>_shadow` from the log up to the live position; switch unless `shadow_only`.
 
     `progress(done, of)` is called with positions; what it raises ends the rebuild. A shadow that was not switched
-    stays for a look, until the next rebuild.
+    stays for a look, until the next rebuild. `began` hears the id of its account. Refused("rebuild-running") where
+    another one goes on and this does not `wait` for its turn.
     """
     name = projection.name
     with _connect(database) as conn, _connect(database) as source, no_garbage():
-        conn.execute("select pg_advisory_lock(%s)", (REBUILDING,))  # one rebuild at a time in a database
-        ensure(conn, [projection])
-        _drop(conn, f"{name}_shadow", f"{name}_old")
-        rebuilt = _fill_and_switch(conn, source, projection, progress, shadow_only, accept_differences)
-        if rebuilt.switched:
-            _drop(conn, f"{name}_old")  # waits for those who still read it, and holds up nobody
+        take_turn(conn, wait=wait)
+        account = Account(conn, name, actor, shadow_only, accept_differences)
+        began(account.id)
+
+        def moved(done: int, of: int) -> None:
+            account.moved(done, of)
+            progress(done, of)
+
+        try:
+            ensure(conn, [projection])
+            _drop(conn, f"{name}_shadow", f"{name}_old")
+            rebuilt = _fill_and_switch(conn, source, projection, moved, shadow_only, accept_differences)
+            if rebuilt.switched:
+                _drop(conn, f"{name}_old")  # waits for those who still read it, and holds up nobody
+        except Interrupted:
+            raise  # the account says so, once this connection is gone
+        except Exception as error:
+            if not conn.closed and not conn.broken:
+                account.failed(error)
+            raise
+        account.finished(
+            rebuilt.position,
+            rebuilt.rows,
+            rebuilt.switched,
+            [Differs(d.table, d.only_live, d.only_rebuilt) for d in rebuilt.differences],
+        )
         return rebuilt
 
 

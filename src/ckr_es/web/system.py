@@ -2,17 +2,21 @@
 
 import sys
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.response import Redirect
 
 from ckr_es.api import accesses, erasure
-from ckr_es.api.auth import roles
+from ckr_es.api.auth import ADMINISTER, roles
 from ckr_es.api.moments import Cursor
+from ckr_es.api.projections import Rebuilding, begin
 from ckr_es.api.reads import Reader
 from ckr_es.application import ServiceTracking
 from ckr_es.audit.folder import Folder
+from ckr_es.rules import Invalid, Problem
 from ckr_es.store.database import Pool
 from ckr_es.web.asked import Text, Typed, local
 from ckr_es.web.page import SEE_SYSTEM, Shown, told
@@ -20,6 +24,13 @@ from ckr_es.web.page import SEE_SYSTEM, Shown, told
 Tracking = NamedDependency[ServiceTracking]
 PAGE: Final = 50
 PARTS: Final = ("ckr-es", "eventsourcing", "litestar", "psycopg")
+HOW: Final = MappingProxyType(  # what a button asks for
+    {
+        "compare": Rebuilding(shadow=True),
+        "replace": Rebuilding(),
+        "replace-differing": Rebuilding(accept_differences=True),
+    }
+)
 DATABASE: Final = "select current_setting('server_version'), (select max(number) from ckr.migration)"
 
 
@@ -40,7 +51,11 @@ class SystemPages(Controller):
         parts = {"Python": sys.version.split()[0], **{name: version(name) for name in PARTS}}
         return page.show(
             "system.html",
-            state=reading.status(errors=True),
+            state=(state := reading.status(errors=True)),
+            rebuilding=any(
+                one["rebuild"] and one["rebuild"].state == "running" for one in state["projections"]
+            ),
+            may_rebuild=page.caller.role in ADMINISTER,
             notary=notary.status(),
             signed=notary.size(),
             signed_at=notary.signed_at(),
@@ -49,6 +64,20 @@ class SystemPages(Controller):
             server=server,
             schema=schema,
         )
+
+    @post("/system/rebuild", status_code=303, **roles(ADMINISTER, whole_centre=True))
+    async def rebuild(self, request: Request[Any, Any, Any], page: Shown) -> Redirect:
+        """Begins it and leads back to where its progress is shown."""
+        sent = await request.form()
+        how = HOW.get(str(sent.get("how", "")))
+        if how is None:
+            raise Invalid(
+                "not-an-option",
+                "Не сказано, сравнить или заменить",
+                [Problem("/how", "not-an-option", "Нет такого")],
+            )
+        await begin(request, str(sent.get("name", "")), how)
+        return Redirect(page.link("/system"), status_code=303)
 
     @get("/access-log", sync_to_thread=True, **roles(accesses.SEE, whole_centre=True))
     def access_log(

@@ -78,6 +78,14 @@ PROJECTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "ledger": "Дерево хешей журнала",
     }
 )
+REBUILDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "running": ("заполняется", "under_way"),
+        "done": ("заполнена", "done"),
+        "failed": ("не удалось", "overdue"),
+        "interrupted": ("прервано", "overdue"),
+    }
+)
 UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {"unit": "ед.", "person": "чел.", "thousand_roubles": "тыс.\u00a0₽"}
 )
