@@ -48,6 +48,20 @@ def test_a_corrected_record_is_linked_with_what_replaced_it(signed_in: SignedIn,
     expect(page.get_by_role("heading", level=1)).to_contain_text("исправлена")
 
 
+def test_what_a_correction_replaced_is_struck_through(signed_in: SignedIn, site: Site) -> None:
+    page = signed_in("auditor", f"/participants/{site.subjects['corrected_firm']}")
+    ((position,),) = site.rows(
+        "select position from ckr.event where event_id::text in "
+        "(select body ->> 'corrects' from ckr.event where participant_id = %s) order by position limit 1",
+        site.subjects["corrected_firm"],
+    )
+    row = page.get_by_role("row").filter(
+        has=page.get_by_text(f"№ {position:,}".replace(",", "\u00a0"), exact=True)
+    )
+    said = row.first.locator(".gist.void")
+    assert "line-through" in said.evaluate("one => getComputedStyle(one).textDecorationLine")
+
+
 def test_an_undecided_case_shows_the_conditions_as_they_are(signed_in: SignedIn, site: Site) -> None:
     page = signed_in("manager", f"/cases/{site.subjects['undecided']}")
     expect(page.get_by_text("Решения ещё нет.")).to_be_visible()

@@ -145,6 +145,21 @@ def short(id: str) -> str:
     return id[:8]
 
 
+def replaced(record: Mapping[str, Any]) -> bool:
+    """Whether a record of a timeline reads otherwise now: a correction of it stands, which nobody voided since."""
+    amends = record["corrections"]
+
+    def void(id: str) -> bool:
+        return any(
+            one["kind"] == "voided_by" and one["amends"] == id and not void(one["event_id"]) for one in amends
+        )
+
+    return any(
+        one["kind"] == "corrected_by" and one["amends"] == record["event_id"] and not void(one["event_id"])
+        for one in amends
+    )
+
+
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "number": number,
     "money": money,
@@ -162,6 +177,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "quarter": quarter,
     "service": service,
     "fact": fact,
+    "replaced": replaced,
     "person": person,
     "short_id": short,
     "lower_first": russian.lower_first,
