@@ -53,7 +53,9 @@ def main() -> None:
 def views(page: Page) -> dict[str, str]:
     """What is looked at, by the name of the picture."""
     position = page.request.get(SUBMITTED).json()["known_position"]
-    corrected = page.request.get(CORRECTED).json()["items"][0]["body"]["corrects"]
+    correction = page.request.get(CORRECTED).json()["items"][0]
+    corrected, case = correction["body"]["corrects"], correction["stream_id"]
+    firm = page.request.get(f"/api/v1/cases/{case}").json()["participant_id"]
     return {
         "kpi": f"/kpi?as_of={DAY}",
         "figure": f"/kpi/services?as_of={DAY}",
@@ -61,6 +63,8 @@ def views(page: Page) -> dict[str, str]:
         "past": f"/kpi?as_of=2021-06-30&known_position={position}",
         "change": f"/kpi/change?as_of=2021-06-30&from_as_of=2021-06-30&from_known_position={position}",
         "period": f"/periods/2021-Q2?as_of={DAY}",
+        "firm": f"/participants/{firm}?as_of={DAY}#timeline",
+        "case": f"/cases/{case}?as_of={DAY}",
         "roadmap": f"/roadmap?as_of={DAY}",
         "ledger": f"/ledger?as_of={DAY}&position=100",
     }
