@@ -327,6 +327,24 @@ def test_each_role_sees_the_forms_that_it_may_send(working: Visits) -> None:
     expect(manager.get_by_role("link", name="Закрыть период")).to_be_visible()
 
 
+def test_a_case_offers_what_may_still_come_of_it(working: Visits, site: Site) -> None:
+    page = working.signed_in("operator")
+    inn = firm_inn(907)
+    _ready(page, site, inn, "ООО «По порядку»")
+    case = _open(page, site, inn)
+    acts = page.get_by_role("navigation", name="Записать")
+    page.goto(f"/cases/{case}")
+    assert acts.get_by_role("link").all_inner_texts() == ["Решение о соответствии условиям", "Прекратить дело"]
+    over = site.subjects["accepted"]
+    page.goto(f"/cases/{over}")
+    expect(acts).to_have_count(0)
+    page.goto(f"/cases/{over}?as_of={YEAR_END}")
+    expect(acts.get_by_role("link", name="Записать договор")).to_be_visible()
+    page.goto(f"/clusters/{site.subjects['cluster']}")
+    expect(acts.get_by_role("link", name="Ликвидировать кластер")).to_be_visible()
+    expect(acts.get_by_role("link", name="Записать соглашение о создании")).to_have_count(0)
+
+
 def test_a_plan_is_shown_as_it_is_and_set_anew(working: Visits, site: Site) -> None:
     page = working.signed_in("manager", "/record/plans/2021")
     assert page.locator("[name='values.services']").input_value() != ""

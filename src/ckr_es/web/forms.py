@@ -53,8 +53,9 @@ class Form(Struct, frozen=True, kw_only=True):
     what was typed; a `look` at what the command would find, shown by the template `shows` before anything is recorded
     (None: nothing to show yet; it may say that recording is not `possible`). `check` is the button that only looks,
     `told` are parts of a refusal that the look has told already. `starts`: the path's steps for whoever begins from
-    the list of forms on this day; `offered`: whether a page of what it is about may lead here knowing no more;
-    `begun_at`: the thing that it may be begun from, which is not what it is recorded of.
+    the list of forms on this day; `offered`: whether a page of what it is about may lead here knowing no more, and
+    `fits` whether that stands so today that it could be recorded at all; `begun_at`: the thing that it may be begun
+    from, which is not what it is recorded of.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Form(Struct, frozen=True, kw_only=True):
     told: str = ""
     starts: Callable[[date], Mapping[str, Any]] | None = None
     offered: bool = True
+    fits: Callable[[Mapping[str, Any]], bool] = lambda _: True
     begun_at: str = ""
     submit: str = "Записать"
 

@@ -1,5 +1,6 @@
 """The forms of the daily work: which command each makes, and what it asks for. A module for each subject."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -44,13 +45,22 @@ def index(page: Shown) -> Response[Any]:
     return page.show("record.html", forms=begun)
 
 
-def offered(page: Page, under: str, **steps: Any) -> list[tuple[str, str]]:
-    """Title and address of each form on what stands `under` a path, "/cases/{id}" with its id, for this role."""
+def offered(
+    page: Page, under: str, of: Mapping[str, Any] | None = None, **steps: Any
+) -> list[tuple[str, str]]:
+    """Title and address of each form on what stands `under` a path, "/cases/{id}" with its id, for this role.
+
+    Those that do not fit what `of` tells of it are left out, unless the page shows another day than today.
+    """
+    fitting = of if of is not None and not page.moment else None
     mine = [form for form in FORMS if _may(page, form)]
     about = [
         (form.title, page.link(RECORD_PATH + form.path.format_map(steps)))
         for form in mine
-        if form.path.startswith(f"{under}/") and form.offered and _steps(form) == set(steps)
+        if form.path.startswith(f"{under}/")
+        and form.offered
+        and _steps(form) == set(steps)
+        and (fitting is None or form.fits(fitting))
     ]
     begun = [
         (form.title, page.link(RECORD_PATH + form.path, of=steps["id"]))

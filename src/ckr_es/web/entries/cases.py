@@ -157,6 +157,30 @@ def _act(asked: Asked) -> Typed:
     return {"component_no": waiting[0][0]} if len(waiting) == 1 else {}
 
 
+# what may still come of the case: the rules of the aggregate decide, this only spares a vain way to them
+
+
+def _goes_on(case: Mapping[str, Any]) -> bool:
+    return case["status"] not in ("cancelled", "completed")
+
+
+def _is_complex(case: Mapping[str, Any]) -> bool:
+    return _goes_on(case) and bool(case["complex"])
+
+
+def _is_undecided(case: Mapping[str, Any]) -> bool:
+    return _goes_on(case) and not any(one["accepted_on"] for one in case["components"])
+
+
+def _is_agreed_on(case: Mapping[str, Any]) -> bool:
+    return case["status"] == "eligible" or (case["status"] == "in_progress" and case["agreement"] is None)
+
+
+def _is_provided(case: Mapping[str, Any]) -> bool:
+    served = case["status"] in ("eligible", "agreed", "in_progress", "completed")
+    return served and any(one["accepted_on"] is None for one in case["components"])
+
+
 MONEY: Final[dict[str, Any]] = {
     "cost_kopecks": {"label": "Стоимость, ₽"},
     "participant_payment_kopecks": {"label": "Из неё платит участник, ₽"},
@@ -188,6 +212,7 @@ FORMS: Final = (
     Form(
         path="/cases/{id}/scoring",
         title="Записать скоринг",
+        fits=_is_complex,
         about=about_case,
         lead="По анкете балл и вывод получаются сами. Без анкеты укажите их вручную.",
         then=_to_case,
@@ -203,6 +228,7 @@ FORMS: Final = (
     Form(
         path="/cases/{id}/components",
         title="Добавить услугу в комплекс",
+        fits=_is_complex,
         about=about_case,
         then=_to_case,
         fields=asked_for(
@@ -215,6 +241,7 @@ FORMS: Final = (
     Form(
         path="/cases/{id}/eligibility-decision",
         title="Решение о соответствии условиям",
+        fits=_is_undecided,
         about=about_case,
         then=_to_case,
         initial=lambda asked: {"decided_on": asked.page.when.as_of.isoformat()},
@@ -235,6 +262,7 @@ FORMS: Final = (
     Form(
         path="/cases/{id}/agreement",
         title="Записать договор",
+        fits=_is_agreed_on,
         about=about_case,
         then=_to_case,
         fields=asked_for(
@@ -244,6 +272,7 @@ FORMS: Final = (
     Form(
         path="/cases/{id}/acceptances",
         title="Принять услугу по акту",
+        fits=_is_provided,
         about=about_case,
         then=_to_case,
         initial=_act,
@@ -257,6 +286,7 @@ FORMS: Final = (
     Form(
         path="/cases/{id}/cancellation",
         title="Прекратить дело",
+        fits=_goes_on,
         about=about_case,
         then=_to_case,
         fields=asked_for(Cancelled, cancelled_on={"label": "Дата прекращения"}),

@@ -1,5 +1,7 @@
 """What is recorded of a cluster: how it came to be, and what is done for it."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from ckr_es.aggregates import cluster
@@ -13,6 +15,16 @@ def _to_cluster(receipt: Receipt, _: Any) -> str:
     return f"/clusters/{receipt.id}"
 
 
+NEXT: Final = {"formation": "formed_on", "reorganisation": "reorganised_on", "dissolution": "dissolved_on"}
+
+
+def _fits(step: str, cluster: Mapping[str, Any]) -> bool:
+    """A cluster is formed, reorganised and dissolved once, in this order."""
+    if cluster["dissolved_on"] or (step in NEXT and cluster[NEXT[step]]):
+        return False
+    return step not in ("reorganisation", "dissolution") or bool(cluster["formed_on"])
+
+
 def _life(step: str, title: str, day: str, said: str) -> Form:
     path = f"/clusters/{{code}}/{step}"
     dated: dict[str, Any] = {day: {"label": said}}
@@ -21,6 +33,7 @@ def _life(step: str, title: str, day: str, said: str) -> Form:
         title=title,
         about=about_cluster,
         then=_to_cluster,
+        fits=partial(_fits, step),
         fields=asked_for(command(path).body, **dated),
     )
 
