@@ -1,9 +1,13 @@
 """What people come for: why a figure is what it is, in three clicks; and what was known then."""
 
+import json
+from base64 import b64decode
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 from web.conftest import YEAR_END, Site, Visits
+
+from ckr_es.store.ledger import included
 
 SignedIn = Callable[..., Page]
 
@@ -15,8 +19,17 @@ def test_three_clicks_lead_from_the_table_to_the_event(signed_in: SignedIn) -> N
     page.get_by_role("table", name="Записи, сумма которых").get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Услуга принята по акту")
     expect(page.get_by_text("Номер акта").first).to_be_visible()
+    leaf = page.locator("dt", has_text="Лист").locator("+ dd").inner_text()
     page.get_by_role("link", name="Доказательство включения").click()
-    assert '"hashes"' in (page.text_content("body") or "")
+    expect(page.get_by_text("Путь к корню")).to_be_visible()
+    expect(page.get_by_text("Нотариус эту запись ещё не подписал")).to_be_visible()  # none runs here
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="скачать JSON").click()
+    proof = json.loads(downloading.value.path().read_bytes())
+    assert proof["leaf"] == leaf
+    path, root = [b64decode(one) for one in proof["hashes"]], b64decode(proof["root"])
+    assert included(bytes.fromhex(leaf), proof["position"] - 1, proof["size"], path, root)
+    assert not included(bytes.fromhex(leaf), proof["position"], proof["size"], path, root)
 
 
 def test_the_view_of_a_moment_is_kept_by_every_link(visits: Visits) -> None:

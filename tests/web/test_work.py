@@ -334,7 +334,10 @@ def test_a_case_offers_what_may_still_come_of_it(working: Visits, site: Site) ->
     case = _open(page, site, inn)
     acts = page.get_by_role("navigation", name="Записать")
     page.goto(f"/cases/{case}")
-    assert acts.get_by_role("link").all_inner_texts() == ["Решение о соответствии условиям", "Прекратить дело"]
+    assert acts.get_by_role("link").all_inner_texts() == [
+        "Решение о соответствии условиям",
+        "Прекратить дело",
+    ]
     over = site.subjects["accepted"]
     page.goto(f"/cases/{over}")
     expect(acts).to_have_count(0)
