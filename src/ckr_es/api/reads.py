@@ -26,7 +26,7 @@ from ckr_es.commands import conflicts
 from ckr_es.commands.guards import cluster_stream
 from ckr_es.commands.support import standing
 from ckr_es.projections import directory_reads as directory
-from ckr_es.projections import functions, funding_reads, rebuilds, search, support, timeline
+from ckr_es.projections import functions, funding_reads, naming, rebuilds, search, support, timeline
 from ckr_es.projections.kpi_evidence import LineKey
 from ckr_es.projections.projection import reached
 from ckr_es.reports import history
@@ -306,11 +306,11 @@ class Reader:
             "next_cursor": encoded(following) if following else None,
         }
 
-    def names(self, when: Travel, ids: Iterable[UUID]) -> dict[str, str]:
-        """What participants of a list are called, by their ids as they stand in JSON."""
-        moment = self._moment(when, "directory")
+    def names(self, when: Travel, ids: Iterable[UUID], codes: Iterable[str] = ()) -> dict[str, str]:
+        """What participants, cases and providers are called, by ids as they stand in JSON, and clusters, by codes."""
+        moment = self._moment(when, "directory", "funding")
         with self._pool.connection() as conn:
-            return {str(id): name for id, name in directory.names(conn, ids, moment.position).items()}
+            return naming.names(conn, ids, codes, moment.position)
 
     def cases(
         self,

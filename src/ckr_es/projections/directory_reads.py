@@ -4,7 +4,6 @@ One statement each. A row that did not exist yet on the day is left out. Lists a
 key of the last row. `conn` must be ckr_app's where persons are included: theirs are the only names not in the log.
 """
 
-from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -16,7 +15,6 @@ from psycopg.rows import dict_row
 from ckr_es.projections.directory_statements import (
     CASES,
     CLUSTERS,
-    NAMES,
     PARTICIPANTS,
     PARTICIPANTS_WITH_PERSONS,
     STALE_CASES,
@@ -125,12 +123,6 @@ def members(
     return participants(
         conn, as_of, position, cluster=code, include_persons=include_persons, after=after, limit=limit
     )
-
-
-def names(conn: Session, ids: Iterable[UUID], position: int) -> dict[UUID, str]:
-    """What these participants are called, natural persons too; nobody who is not known at the position."""
-    asked = {"ids": list(ids), "position": position, "erased": ERASED}
-    return dict(conn.execute(NAMES, asked).fetchall())
 
 
 def cases(

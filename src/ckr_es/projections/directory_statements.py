@@ -176,11 +176,3 @@ _STALE_CASES = SQL("""
     order by c.applied_on, c.id limit %(limit)s
 """)
 STALE_CASES = _STALE_CASES.format(columns=_COLUMNS, cases=_ON_THE_DAY.format()).as_string()
-
-# What participants are called; whose name lay in the vault and lies there no more is named so.
-NAMES = """
-    select p.id, case when p.kind = 'entrepreneur' and i.participant_id is null then %(erased)s
-                      else coalesce(p.name, i.fields ->> 'name') end as name
-    from directory.participant p left join ckr.identity i on i.participant_id = p.id
-    where p.id = any (%(ids)s) and p.known_from <= %(position)s and (p.known_to is null or %(position)s < p.known_to)
-"""

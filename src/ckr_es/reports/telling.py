@@ -17,7 +17,7 @@ _UUID: Final = re.compile(r"([0-9a-f]{8})-[0-9a-f-]{27}")
 
 
 def told(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """`names`: what to call the records and cases that the body names by their ids."""
+    """`names`: what to call what the body names by ids and codes."""
     return "; ".join(
         f"{FIELDS.get(field, field)}: {_value(field, value, names)}"
         for field, value in body.items()
@@ -35,6 +35,8 @@ def _value(field: str, value: Any, names: Mapping[str, str]) -> str:
             return f"{russian.number(Decimal(value) / 100, 2)} руб."
         case int() | float():
             return str(value)
+        case str() if field == "cluster":
+            return names.get(value, value)
         case str():
             return _text(value, names)
         case list() | tuple():

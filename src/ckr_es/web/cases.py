@@ -15,7 +15,6 @@ from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.projections.directory_reads import CaseStatus
 from ckr_es.rules.rule_sets import conditions, rule_set
-from ckr_es.web import providers
 from ckr_es.web.clusters import titles
 from ckr_es.web.filters import PAGE, Filter, chosen
 from ckr_es.web.page import Shown, told
@@ -56,11 +55,10 @@ class CasePages(Controller):
                 eligibility=chosen("eligibility", eligibility, Literal["stale"]),
             )
         )
-        about = {UUID(case["participant_id"]) for case in found["items"]} | ({participant} - {None})
         return page.show(
             "cases.html",
             found=found,
-            names=reading.names(when, about),
+            names=page.names(reading, found, participant_id),
             clusters=titles(reading, when),
             asked={"cluster": cluster, "status": status, "complex": complex, "eligibility": eligibility},
             participant=participant_id,
@@ -76,16 +74,12 @@ class CasePages(Controller):
         return page.show(
             "case.html",
             case=case,
-            name=reading.names(when, [UUID(case["participant_id"])]).get(case["participant_id"]),
+            names=page.names(reading, case, records),
             steps=_steps(case, standing),
             judged=judged,
             decision=standing.get("service-case.eligibility-decided", [None])[-1],
             acts=_acts(standing),
             history=records,
-            clusters=titles(reading, when),
-            providers=providers.names(reading, when)
-            if any(c["provider_id"] for c in case["components"])
-            else {},
             conflicts=told(reading.conflicts(id, when))["items"],
         )
 

@@ -11,6 +11,7 @@ from ckr_es.api.auth import READ_FIGURES, roles
 from ckr_es.api.figures import Figures
 from ckr_es.api.kpi import OfCluster
 from ckr_es.api.moments import Cursor, decoded, encoded
+from ckr_es.api.reads import Reader
 from ckr_es.web.asked import Text, Typed, local
 from ckr_es.web.page import Shown, told
 
@@ -22,6 +23,7 @@ PAGE: Final = 100  # records of one figure at once
 def change(
     page: Shown,
     figures: NamedDependency[Figures],
+    reading: NamedDependency[Reader],
     from_as_of: Text = "",
     from_known_at: Text = "",
     from_known_position: Text = "",
@@ -41,13 +43,14 @@ def change(
         start = Travel(on or when.as_of, at, position, None)
         found = told(figures.diff(start, when.as_of, when.known_position, _text(when.known_at), cluster))
     closed = [one for one in told(figures.periods(when))["items"] if one["version"]]
+    rows = found["rows"] if found else []
+    moved = [shorter(row, kpi, cursor) for row in rows if row["events"] or row["delta"]]
     return page.show(
         "change.html",
         status=typed.status,
         found=found,
-        moved=[shorter(row, kpi, cursor) for row in found["rows"] if row["events"] or row["delta"]]
-        if found
-        else [],
+        moved=moved,
+        names=page.names(reading, moved, {"cluster": cluster}),
         kpi=kpi,
         typed={
             "from_as_of": from_as_of or when.as_of.isoformat(),

@@ -44,13 +44,15 @@ class ClusterPages(Controller):
     ) -> Response[Any]:
         """One cluster: its members, what it adds to the figures, what was done for it, every record."""
         stream = cluster_stream(code)
+        history = told(reading.timeline(stream, None, when, PAGE, cursor))
         return page.show(
             "cluster.html",
             cluster=told(reading.entity(cluster.KIND, stream, code, when, code)),
             members=told(reading.members(code, when, ALL, None)),
             life=told(reading.life(code, when, ALL, None, kind=None, function=None))["items"],
             figures=told(figures.outlook(when, code))["rows"],
-            history=told(reading.timeline(stream, None, when, PAGE, cursor)),
+            history=history,
+            names=page.names(reading, history),
         )
 
 

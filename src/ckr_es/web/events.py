@@ -26,4 +26,5 @@ class EventPages(Controller):
         self, event_id: FromPath[UUID], when: When, page: Shown, reading: Reading, cursor: Cursor = None
     ) -> Response[Any]:
         """Who, when (both dates), on what, what became of it, what it did to the figures, where it is proved."""
-        return page.show("event.html", event=told(reading.event(event_id, when, LINES, cursor)))
+        event = told(reading.event(event_id, when, LINES, cursor))
+        return page.show("event.html", event=event, names=page.names(reading, event))

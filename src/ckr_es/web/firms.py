@@ -74,6 +74,7 @@ class FirmPages(Controller):
                 eligibility=None,
             )
         )
+        history = told(reading.timeline(None, id, when, PAGE, cursor))
         follow_ups = reading.follow_ups(when, CASES, None, status=None, participant_id=id, cluster=None)
         return page.show(
             "firm.html",
@@ -83,10 +84,9 @@ class FirmPages(Controller):
             sales=_sales(firm),
             jobs=_jobs(firm),
             cases=cases,
-            case_names={case["id"]: case["external_id"] or case["id"][:8] for case in cases["items"]},
             follow_ups=told(follow_ups)["items"],
-            history=told(reading.timeline(None, id, when, PAGE, cursor)),
-            clusters=titles(reading, when),
+            history=history,
+            names=page.names(reading, firm, cases, history),
         )
 
 

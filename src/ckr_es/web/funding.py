@@ -25,6 +25,6 @@ def funding(
         "funding.html",
         balance=told(Response(reading.funding(year, page.when))),
         found=found,
-        names=page.names(reading, found["items"]),
+        names=page.names(reading, found),
         source=source,
     )

@@ -29,7 +29,9 @@ class KpiPages(Controller):
     include_in_schema = False
 
     @get("/", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
-    def table(self, page: Shown, figures: Asking, cluster: OfCluster = None) -> Response[Any]:
+    def table(
+        self, page: Shown, figures: Asking, reading: NamedDependency[Reader], cluster: OfCluster = None
+    ) -> Response[Any]:
         """Plan, fact, percent and forecast of every row, and how the year went."""
         outlook = told(figures.outlook(page.when, cluster))
         courses = {
@@ -38,7 +40,13 @@ class KpiPages(Controller):
             )
             for course in told(figures.courses(page.when, cluster))["rows"]
         }
-        return page.show("kpi.html", outlook=outlook, courses=courses, cluster=cluster)
+        return page.show(
+            "kpi.html",
+            outlook=outlook,
+            courses=courses,
+            cluster=cluster,
+            names=page.names(reading, {"cluster": cluster}),
+        )
 
     @get("/{kpi:str}", sync_to_thread=True, **roles(READ_FIGURES, whole_centre=True))
     def figure(
@@ -71,7 +79,7 @@ class KpiPages(Controller):
             shown=shown,
             meta=outlook["meta"],
             evidence=evidence,
-            names=page.names(reading, evidence["items"]) if counted else {},
+            names=page.names(reading, evidence, {"cluster": cluster}),
             counted=counted,
             course=course,
             option=_option(row.title, course, shown and shown["plan"]),

@@ -58,7 +58,7 @@ def log(
         "log.html",
         status=typed.status,
         found=found,
-        names=page.names(reading, found["items"]) if found else {},
+        names=page.names(reading, found) if found else {},
         kinds=KINDS,
         asked={
             "participant": participant,

@@ -1,6 +1,7 @@
 """What every page has around its content: who looks, at which moment, where else to go; and how it is rendered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -26,6 +27,7 @@ from ckr_es.web import assets, shown, words
 
 SEE_SYSTEM: Final = frozenset({"admin", "auditor"})
 SIGNED_IN: Final = frozenset(ROLES)
+ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOMENT: Final = ("as_of", "known_at", "known_position")
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -107,10 +109,12 @@ class Page:
     def reads(self) -> bool:
         return self.caller.role in READ
 
-    def names(self, reading: Reader, items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-        """What the participants of a list are called, in one question, for who may know; each other is its number."""
-        ids = {UUID(one["participant_id"]) for one in items if one["participant_id"]}
-        return reading.names(self.when, ids) if ids and self.reads else {}
+    def names(self, reading: Reader, *said: Any) -> dict[str, str]:
+        """What all that is named in answers is called, by id or code, in one question, for who may know."""
+        ids: set[UUID] = set()
+        codes: set[str] = set()
+        _named("", said, ids, codes)
+        return reading.names(self.when, ids, codes) if (ids or codes) and self.reads else {}
 
     # the moment
 
@@ -195,6 +199,21 @@ def told(answer: Any) -> Any:
     response = answer if isinstance(answer, Response) else plain_numbers(answer)
     content = response.content
     return msgspec.json.decode(content if isinstance(content, bytes) else plain_numbers(content).content)
+
+
+def _named(field: str, said: Any, ids: set[UUID], codes: set[str]) -> None:
+    """Collects what an answer names by id, wherever it stands, and clusters by code."""
+    match said:
+        case dict():
+            for name, value in said.items():
+                _named(name, value, ids, codes)
+        case list() | tuple():
+            for one in said:
+                _named(field, one, ids, codes)
+        case str() if field == "cluster":
+            codes.add(said)
+        case str() if ID.fullmatch(said):
+            ids.add(UUID(said))
 
 
 def address(path: str, query: Mapping[str, Any]) -> str:

@@ -51,14 +51,16 @@ class PeriodPages(Controller):
         if known["closings"]:
             restated = told(figures.restatement(label, page.when, version))
             submitted = next(one for one in known["closings"] if one["version"] == restated["version"])
-        moved = [row for row in restated["rows"] if row["events"] or row["delta"]] if restated else []
+        rows = restated["rows"] if restated else []
+        moved = [shorter(row, "", None) for row in rows if row["events"] or row["delta"]]
         return page.show(
             "period.html",
             period=known,
             submitted=submitted,
             plans={row["kpi"]: row["plan"] for row in submitted["table"]} if submitted else {},
             restated=restated,
-            moved=[shorter(row, "", None) for row in moved],
+            moved=moved,
+            names=page.names(reading, moved),
             history=_history(page, reading, label),
         )
 

@@ -7,12 +7,12 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ckr_es.api.asked import Travel, When
+from ckr_es.api.asked import When
 from ckr_es.api.auth import READ, roles
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.rules.values import ServiceCode
-from ckr_es.web.filters import ALL, PAGE, Filter, OrganisationInn, chosen
+from ckr_es.web.filters import PAGE, Filter, OrganisationInn, chosen
 from ckr_es.web.page import Shown, told
 
 Reading = NamedDependency[Reader]
@@ -56,14 +56,10 @@ class ProviderPages(Controller):
     ) -> Response[Any]:
         """One provider: what it offers and for how much, how it is graded, whose group it is of."""
         provider = told(reading.provider(id, when))
+        history = told(reading.timeline(id, None, when, PAGE, cursor))
         return page.show(
             "provider.html",
             provider=provider,
-            names=reading.names(when, map(UUID, provider["group_participants"])),
-            history=told(reading.timeline(id, None, when, PAGE, cursor)),
+            history=history,
+            names=page.names(reading, provider, history),
         )
-
-
-def names(reading: Reader, when: Travel) -> dict[str, str]:
-    """What providers are called, by their ids as they stand in JSON."""
-    return {one["id"]: one["name"] for one in told(reading.providers(when, ALL, None))["items"]}

@@ -83,11 +83,11 @@ def letter(code: str) -> str:
     return code.removeprefix("SVC.")
 
 
-def gist(body: Mapping[str, Any], *beside: str) -> str:
-    """What a record says, in a line; long lists, hashes and the values that stand beside it are left out."""
+def gist(body: Mapping[str, Any], names: Mapping[str, str], *beside: str) -> str:
+    """What a record says, in a line, by `names`; long lists, hashes and what stands beside it are left out."""
     said = body.get("replacement", body)
     return telling.told(
-        {name: value for name, value in said.items() if name not in UNTOLD and value not in beside}, {}
+        {name: value for name, value in said.items() if name not in UNTOLD and value not in beside}, names
     )
 
 

@@ -42,8 +42,8 @@ class SupportPages(Controller):
         every = asked(1, None, state=None, overdue=None) if in_state or overdue else found
         return page.show(
             "support.html",
-            found=told(Response(found)),
-            names=reading.names(page.when, {one.participant_id for one in found["items"]}),
+            found=(shown := told(Response(found))),
+            names=page.names(reading, shown),
             totals=every["totals"],
             files=told(Response(files(tracking, pool, page.when, FILES, None)))["items"],
             state=in_state,
@@ -67,8 +67,8 @@ class SupportPages(Controller):
         )
         return page.show(
             "follow_ups.html",
-            found=told(Response(found)),
-            names=reading.names(page.when, {one.participant_id for one in found["items"]}),
+            found=(shown := told(Response(found))),
+            names=page.names(reading, shown),
             effect=told(Response(reading.follow_up_effect(page.when, cluster)))["items"],
             chosen=status,
             narrowed=participant_id or cluster,

@@ -159,6 +159,7 @@ VALUES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "service": SERVICES,
         "services": {code: code.removeprefix("SVC.") for code in SERVICES},
         "function": FUNCTIONS,
+        "funding": words.SOURCES,
         "markets": {"russian": "российский", "foreign": "зарубежный"},
         "result": {"found": "есть в реестре", "absent": "нет в реестре", "unavailable": "ответа нет"},
         "via": {"entry": "внесено вручную", "snapshot": "снимок реестра", "dadata": "справочный сервис"},
