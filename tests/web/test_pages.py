@@ -1,5 +1,6 @@
 """Every page, whoever adds it: it names its roles, it is accessible, silent, quick, and fits a telephone and a desk."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,11 @@ from web.conftest import YEAR_END, Cookies, Site, Visits, axe
 
 from ckr_es.api.app import _admit
 from ckr_es.api.auth import ANYONE
+from ckr_es.demo.firms import CLUSTERS
+from ckr_es.reports.words import EVENTS
+from ckr_es.rules.catalogue import SERVICES
 from ckr_es.store.keys import ROLES
+from ckr_es.web import words
 from ckr_es.web.app import create_app
 
 # Every page by its route: where to look at it. In braces: `subjects` of tests/web/conftest.py.
@@ -145,6 +150,15 @@ MORE = (
 OTHERS = ("/api", "/health", "/metrics")
 WIDTHS = (360, 1600)
 QUICK = 0.2  # seconds
+VALUES = {value for values in words.VALUES.values() for value in values if "_" in value}
+VOCABULARY = (*EVENTS, *SERVICES, *VALUES, *(one.code for one in CLUSTERS))
+# An id, whole or its beginning (a person is «ИП 1a2b3c4d» to who may not know the name), or a code of the vocabulary.
+# What stands in «…» is quoted from what was recorded.
+CODES = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"
+    r"|(?<!ИП )\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8}\b"
+    rf"|(?<![\w«-])(?:{'|'.join(map(re.escape, VOCABULARY))})(?![\w-])"
+)
 
 app = pytest.fixture(scope="module")(lambda site: create_app(settings_for(site.database)))
 
@@ -188,11 +202,24 @@ def test_every_page_names_its_roles_and_has_no_hook_of_its_own(app: Litestar) ->
         assert handler.resolve_before_request() is _admit, path
 
 
+def _unnamed(page: Page) -> list[str]:
+    """Ids and codes that the page shows as if they were words; where one is the thing itself, it stands as code."""
+    said = page.evaluate(
+        """() => {
+            const main = document.querySelector("main").cloneNode(true);
+            main.querySelectorAll("code, pre, script, input, textarea, select, .wrong").forEach(one => one.remove());
+            return main.textContent;
+        }"""
+    )
+    return [found[0] for found in CODES.finditer(said)]
+
+
 @pytest.mark.parametrize("route", [*VISITED, *MORE])
 def test_a_page_is_accessible_and_fits(app: Litestar, visits: Visits, site: Site, route: str) -> None:
     page = _visit(visits, site, VISITED.get(route, route), _reader(app, route))
     assert page.locator("h1").count() == 1
     assert page.locator("main").count() == 1
+    assert _unnamed(page) == []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert axe(page) == [], width

@@ -97,7 +97,7 @@ def test_an_auditor_finds_why_a_figure_is_another_now(visits: Visits, site: Site
     expect(causes).to_contain_text("Последний акт подписан в июле")
     causes.get_by_role("link", name="Запись по делу исправлена").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Запись по делу исправлена")
-    page.get_by_role("link", name="…").first.click()
+    page.get_by_role("link", name="открыть").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Услуга принята по акту")
     expect(page.get_by_text("Исправлена:")).to_be_visible()
 

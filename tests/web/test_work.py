@@ -74,7 +74,7 @@ def _open(page: Page, site: Site, inn: str) -> str:
     page.goto("/record/cases")
     _fill(page, inn=inn, cluster=site.subjects["code"], applied_on=ON.isoformat(), service="SVC.е")
     page.get_by_role("button", name="Найти участника").click()
-    expect(page.locator("#looked")).to_contain_text(site.subjects["code"])
+    expect(page.locator("#looked")).to_contain_text("Туристско-рекреационный")
     return _send(page, "/cases/")
 
 

@@ -57,7 +57,7 @@ _MEASURES: Final[tuple[tuple[str, str, date, str], ...]] = (
 
 
 def acts() -> Iterator[Act]:
-    for one in CLUSTERS:
+    for no, one in enumerate(CLUSTERS, 1):
         yield on_cluster(
             one.code,
             cluster.Proposed(
@@ -71,7 +71,7 @@ def acts() -> Iterator[Act]:
             ),
         )
         if one.formed_on:
-            agreement = Agreement(number=f"К-{one.formed_on:%Y}/{one.code}", date=one.formed_on)
+            agreement = Agreement(number=f"К-{one.formed_on:%Y}/{no}", date=one.formed_on)
             yield on_cluster(one.code, cluster.Formed(formed_on=one.formed_on, agreement=agreement))
         if one.association_on:
             event = cluster.Reorganised(into="association", reorganised_on=one.association_on)

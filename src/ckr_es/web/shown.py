@@ -8,12 +8,13 @@ from typing import Any, Final
 from ckr_es.reports import russian, telling, words
 from ckr_es.reports.fields import TITLES
 from ckr_es.reports.russian import NONE
+from ckr_es.rules import scoring
 from ckr_es.rules.calendar import KRASNOYARSK
 from ckr_es.rules.catalogue import SERVICES
 from ckr_es.web.words import UNITS, VALUES
 
 UNTOLD: Final = frozenset({
-    "answer_sha256", "answers", "case_id", "checks", "component_no", "event_id", "group_service_id",
+    "answer_sha256", "answers", "case_id", "checks", "code", "component_no", "event_id", "group_service_id",
     "identity_commitment", "kind", "licences", "mandatory", "notes", "okved_additional", "okved_version",
     "questionnaire", "rule_set", "voids",
 })  # fmt: skip
@@ -145,6 +146,20 @@ def short(id: str) -> str:
     return id[:8]
 
 
+def answers(said: Mapping[str, Any], version: str) -> list[tuple[str, str]]:
+    """What a questionnaire asked, in its words, and what was answered."""
+    told = []
+    for one in scoring.questionnaire(version).indicators:
+        if (answer := said.get(one.key)) is None:
+            continue
+        if isinstance(one, scoring.Qualitative):
+            answer = next((choice.title for choice in one.choices if choice.key == answer), answer)
+        elif one.unit == "kopeck":
+            answer = money(int(answer))
+        told.append((one.title, fact(answer)))
+    return told
+
+
 def replaced(record: Mapping[str, Any]) -> bool:
     """Whether a record of a timeline reads otherwise now: a correction of it stands, which nobody voided since."""
     amends = record["corrections"]
@@ -176,6 +191,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "letter_and_service": lambda code: (code, f"{letter(code)} · {service(code)}"),
     "quarter": quarter,
     "service": service,
+    "answers": answers,
     "fact": fact,
     "replaced": replaced,
     "person": person,

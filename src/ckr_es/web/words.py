@@ -154,6 +154,7 @@ VALUES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "kind": {**KINDS, **EVIDENCE, **words.CLUSTERS, **words.LIFE},
         "category": words.CATEGORIES,
+        "code": SUPPORT_NOTES,
         "decision": words.DECISIONS,
         "verdict": words.VERDICTS,
         "service": SERVICES,

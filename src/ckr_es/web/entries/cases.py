@@ -38,7 +38,8 @@ def _found(asked: Asked, said: Body) -> Mapping[str, Any] | None:
     if isinstance(who, Problem):
         raise Invalid(who.code, who.detail, [Problem("/inn", who.code, who.detail)])
     try:
-        return {"firm": firm(asked, who)}
+        found = firm(asked, who)
+        return {"firm": found, "names": asked.page.names(asked.reading, found)}
     except Unknown as unknown:
         raise Invalid(
             unknown.code, "Участник не найден", [Problem("/inn", unknown.code, "Участник не найден")]

@@ -9,7 +9,7 @@ from ckr_es.application import Receipt
 from ckr_es.reports.russian import of_period
 from ckr_es.rules.calendar import periods_of
 from ckr_es.rules.rule_sets import conditions, in_force
-from ckr_es.web.entries.subjects import about_firm, cases_of_firm, clusters
+from ckr_es.web.entries.subjects import about_cluster, about_firm, cases_of_firm, clusters
 from ckr_es.web.fields import Asked, Body, Options, asked_for
 from ckr_es.web.forms import Form
 from ckr_es.web.words import EVIDENCE, KINDS
@@ -135,7 +135,7 @@ FORMS: Final = (
     Form(
         path="/participants/{id}/memberships/{code}/end",
         title="Записать выход из кластера",
-        about=lambda asked: f"{about_firm(asked)}, кластер «{asked.steps['code']}»",
+        about=lambda asked: f"{about_firm(asked)}, {about_cluster(asked)}",
         then=_to_firm,
         fields=asked_for(
             MembershipEnd, left_on={"label": "Дата выхода", "help": "В этот день уже не участник."}

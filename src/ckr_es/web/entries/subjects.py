@@ -49,15 +49,16 @@ def about_case(asked: Asked) -> str:
 
 
 def named(one: dict[str, Any]) -> str:
-    """A case by its day and what it is for."""
+    """A case by its number, its day and what it is for."""
     what = "комплексная услуга" if one["complex"] else "услуга"
-    return f"Заявка от {shown.day(one['applied_on'])}, {what}, кластер «{one['cluster']}»"
+    number = f" {one['external_id']}" if one["external_id"] else ""
+    return f"Заявка{number} от {shown.day(one['applied_on'])}, {what}"
 
 
 def about_cluster(asked: Asked) -> str:
     code = str(asked.steps["code"])
     known = told(asked.reading.entity(cluster.KIND, stream_id("cluster", code), code, asked.page.when, code))
-    return f"{known['title']} ({code})"
+    return str(known["title"])
 
 
 def clusters(asked: Asked) -> Options:
