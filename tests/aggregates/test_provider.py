@@ -130,7 +130,7 @@ def test_an_offer_names_services_once_and_prices_of_them_alone() -> None:
     for services in ((), ("SVC.а", "SVC.а")):
         with invalid("services-invalid", "/services"):
             decide(None, replace(REGISTERED, services=services, prices_kopecks={}))
-    with invalid("price-without-service", "/prices_kopecks"):
+    with invalid("price-without-service", "/prices_kopecks/SVC.а"):
         decide(given(KIND, REGISTERED), replace(CHANGED, prices_kopecks={"SVC.а": 1}))
 
 

@@ -238,6 +238,9 @@ def _subjects(site: Site) -> dict[str, str]:
         "provider": one(
             "select stream_id from ckr.event where type = 'provider.registered' order by position limit 1"
         ),
+        "entered": one(
+            "select event_id from ckr.event where type = 'provider.registered' order by position limit 1"
+        ),
         "cluster": one("select code from directory.cluster order by formed_on limit 1"),
         "undecided": one(
             "select id || '?as_of=' || applied_on from directory.service_case "

@@ -104,6 +104,12 @@ VISITED = {
         )
     },
     "/record/clusters/{code:str}/corrections": "/record/clusters/{code}/corrections?of={proposed}",
+    "/record/providers": "/record/providers",
+    **{
+        f"/record/providers/{{id:uuid}}/{step}": f"/record/providers/{{provider}}/{step}"
+        for step in ("services", "blocking", "unblocking")
+    },
+    "/record/providers/{id:uuid}/corrections": "/record/providers/{provider}/corrections?of={entered}",
     "/record/periods/{label:str}/closing": "/record/periods/2021-Q4/closing",
     "/record/periods/{label:str}/reopening": "/record/periods/2021-Q1/reopening",
     "/record/plans/{year:int}": "/record/plans/2021",

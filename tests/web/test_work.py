@@ -70,9 +70,9 @@ def _ready(page: Page, site: Site, inn: str, name: str, okved: str = "10.39", **
     return who
 
 
-def _open(page: Page, site: Site, inn: str) -> str:
+def _open(page: Page, site: Site, inn: str, **typed: str) -> str:
     page.goto("/record/cases")
-    _fill(page, inn=inn, cluster=site.subjects["code"], applied_on=ON.isoformat(), service="SVC.е")
+    _fill(page, inn=inn, cluster=site.subjects["code"], applied_on=ON.isoformat(), service="SVC.е", **typed)
     page.get_by_role("button", name="Найти участника").click()
     expect(page.locator("#looked")).to_contain_text("Туристско-рекреационный")
     return _send(page, "/cases/")
@@ -380,3 +380,78 @@ def test_a_register_is_asked_and_having_no_answer_is_recorded_as_such(working: V
     _fill(page, source="dadata")
     page.get_by_role("button", name="Запросить и записать").click()
     expect(page.get_by_role("alert")).to_contain_text("lookup-not-configured")
+
+
+def test_a_provider_is_entered_offers_something_else_and_is_barred(working: Visits, site: Site) -> None:
+    page = working.signed_in("operator", "/providers")
+    page.get_by_role("link", name="Внести исполнителя").click()
+    inn = firm_inn(908)
+    _fill(page, inn=inn, name="ООО «Новый исполнитель»")
+    page.get_by_label("м · Проведение информационных кампаний").first.check()
+    _fill(page, prices__е="1000")
+    page.get_by_role("button", name="Записать").click()
+    expect(page.locator(".field-wrong")).to_contain_text("price-without-service")
+    expect(page.locator("[name='prices.е']")).to_have_value("1000")
+    _fill(page, prices__е="", prices__м="50 000,00")
+    id = _send(page, "/providers/")
+    query = (
+        "select body -> 'prices_kopecks' from ckr.event where stream_id = %s order by position desc limit 1"
+    )
+    assert site.rows(query, UUID(id)) == [({"SVC.м": 5_000_000},)]
+
+    acts = page.get_by_role("navigation", name="Записать")
+    acts.get_by_role("link", name="Изменить услуги и цены").click()
+    assert page.locator("[name='prices.м']").input_value() == "50000,00"
+    _fill(page, prices__м="40 000")
+    _send(page, "/providers/")
+    assert site.rows(query, UUID(id)) == [({"SVC.м": 4_000_000},)]
+
+    acts.get_by_role("link", name="Заблокировать исполнителя").click()
+    _fill(page, reason="Сорвал сроки")
+    _send(page, "/providers/")
+    expect(page.get_by_text("Сорвал сроки").first).to_be_visible()
+    expect(acts.get_by_role("link", name="Заблокировать исполнителя")).to_have_count(0)
+    acts.get_by_role("link", name="Снять блокировку").click()
+    _fill(page, reason="Разобрались")
+    _send(page, "/providers/")
+    expect(acts.get_by_role("link", name="Заблокировать исполнителя")).to_be_visible()
+
+
+def test_a_specialist_is_entered_as_the_participant_that_he_is(working: Visits, site: Site) -> None:
+    page = working.signed_in("operator")
+    inn = person_inn(909)
+    who = _register(page, inn, "Иванов Иван Иванович", kind="entrepreneur")
+    page.goto("/record/providers")
+    _fill(page, person=inn)
+    page.locator("[name='services'][value='SVC.е']").check()
+    id = _send(page, "/providers/")
+    query = "select body ->> 'participant_id', body::text from ckr.event where stream_id = %s"
+    ((participant, body),) = site.rows(query, UUID(id))
+    assert participant == who
+    assert inn not in body
+
+
+def test_a_conflict_of_interest_is_answered_where_the_agreement_is_recorded(
+    working: Visits, site: Site
+) -> None:
+    page = working.signed_in("operator")
+    page.goto("/record/providers")
+    _fill(page, inn=firm_inn(910), name="ООО «Свой»")
+    page.locator("[name='services'][value='SVC.е']").check()
+    page.get_by_label("Связан с центром").check()
+    provider = _send(page, "/providers/")
+    inn = firm_inn(911)
+    _ready(page, site, inn, "ООО «Чужой»")
+    case = _open(page, site, inn, provider_id=provider)
+    page.goto(f"/record/cases/{case}/eligibility-decision")
+    _fill(page, decision="eligible")
+    _send(page, "/cases/", "Принять решение")
+    page.goto(f"/record/cases/{case}/agreement")
+    _fill(page, number="Д-911", signed_on=ON.isoformat())
+    expect(page.get_by_text("одной группы с центром")).to_be_visible()
+    page.get_by_role("button", name="Записать").click()
+    expect(page.get_by_role("alert")).to_contain_text("conflict-not-answered")
+    expect(page.locator("[name='number']")).to_have_value("Д-911")
+    _fill(page, answers__1="Дешевле остальных")
+    _send(page, "/cases/")
+    expect(page.get_by_text("В договоре: Дешевле остальных")).to_be_visible()

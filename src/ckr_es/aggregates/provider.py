@@ -195,7 +195,9 @@ def _check_offer(event: Registered | ServicesChanged) -> None:
     for service in event.prices_kopecks:
         if service not in event.services:
             _wrong(
-                "/prices_kopecks", "price-without-service", f"Цена указана для услуги {service} не из списка"
+                f"/prices_kopecks/{service}",
+                "price-without-service",
+                f"Цена указана для услуги {service} не из списка",
             )
 
 

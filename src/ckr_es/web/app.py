@@ -14,7 +14,7 @@ from ckr_es.web.assets import asset, icon
 from ckr_es.web.cases import CasePages
 from ckr_es.web.changes import change
 from ckr_es.web.clusters import ClusterPages
-from ckr_es.web.entries import FORMS, corrections, index, offered
+from ckr_es.web.entries import FORMS, begun, corrections, index, offered
 from ckr_es.web.events import EventPages
 from ckr_es.web.firms import FirmPages
 from ckr_es.web.funding import funding
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     site = Site(
         routes=[*PAGES, *map(forms.routes, FORMS)],
         dependencies={"page": Provide(provide_page, sync_to_thread=False)},
-        templates=templates(offered=offered, may_correct=corrections.may_correct),
+        templates=templates(begun=begun, offered=offered, may_correct=corrections.may_correct),
         handlers=refusals.handlers(),
     )
     return create_api(settings, site)

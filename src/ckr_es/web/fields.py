@@ -232,7 +232,7 @@ def _options(name: str, hint: Any) -> Options:
 
 
 def _option(code: str, title: str) -> tuple[str, str]:
-    title = f"{code} · {title}" if code.startswith(("SVC.", "FN.")) else title
+    title = f"{code.partition('.')[2]} · {title}" if code.startswith(("SVC.", "FN.")) else title
     return code, title if len(title) <= LONGEST else f"{title[:LONGEST].rpartition(' ')[0]}…"
 
 

@@ -16,6 +16,7 @@ from ckr_es.web.entries import (
     participants,
     periods,
     plans,
+    providers,
     roadmap,
 )
 from ckr_es.web.forms import RECORD_PATH, Form
@@ -26,6 +27,7 @@ FORMS: Final[tuple[Form, ...]] = (
     *cases.FORMS,
     *group_services.FORMS,
     *clusters.FORMS,
+    *providers.FORMS,
     *periods.FORMS,
     *plans.FORMS,
     *roadmap.FORMS,
@@ -43,6 +45,12 @@ def index(page: Shown) -> Response[Any]:
         if _may(page, form) and (form.starts or "{" not in form.path)
     ]
     return page.show("record.html", forms=begun)
+
+
+def begun(page: Page, *paths: str) -> list[tuple[str, str]]:
+    """Title and address of the forms that begin something new, for this role."""
+    mine = [form for form in FORMS if form.path in paths and _may(page, form)]
+    return [(form.title, page.link(RECORD_PATH + form.path)) for form in mine]
 
 
 def offered(

@@ -12,7 +12,7 @@ from ckr_es.application import Receipt
 from ckr_es.rules import Invalid, Problem, Unknown
 from ckr_es.rules.calendar import today
 from ckr_es.rules.scoring import Qualitative, Quantitative, questionnaire_on
-from ckr_es.web.entries.subjects import about_case, by_inn, case, clusters, firm, service_title
+from ckr_es.web.entries.subjects import about_case, by_inn, case, clusters, firm, providers, service_title
 from ckr_es.web.fields import Asked, Body, Field, Options, Typed, asked_for
 from ckr_es.web.forms import Form
 from ckr_es.web.page import told
@@ -53,6 +53,14 @@ def _for_firm(asked: Asked, said: Body) -> Body:
     return {**others, "participant_id": known["firm"]["id"]} if known else others
 
 
+PROVIDER: Final[dict[str, Any]] = {
+    "kind": "choice",
+    "options": providers,
+    "label": "Исполнитель",
+    "help": "В скобках — услуги, которые он оказывает. Не указан — услугу оказывает сам центр.",
+    "codes": frozenset({"provider-blocked", "service-not-offered"}),
+}
+PRICE: Final[dict[str, Any]] = {"codes": frozenset({"above-price"})}
 APPLICATION: Final[dict[str, Any]] = {
     "cluster": {"kind": "choice", "options": clusters},
     "applied_on": {"label": "Дата заявки"},
@@ -61,8 +69,9 @@ APPLICATION: Final[dict[str, Any]] = {
         "help": "Скоринг и не меньше двух разных услуг. Сами услуги добавляют к делу потом.",
     },
     "service": {"help": "Для простого дела: одна услуга."},
-    "cost_kopecks": {"label": "Стоимость, ₽", "help": "Для простого дела."},
+    "cost_kopecks": {"label": "Стоимость, ₽", "help": "Для простого дела.", **PRICE},
     "participant_payment_kopecks": {"label": "Из неё платит участник, ₽"},
+    "provider_id": PROVIDER,
     "funding": {"help": "Например: субсидия 2021 года."},
     "source": {"label": "Из какой системы заявка"},
 }
@@ -158,6 +167,34 @@ def _act(asked: Asked) -> Typed:
     return {"component_no": waiting[0][0]} if len(waiting) == 1 else {}
 
 
+# the agreement
+
+
+def _conflicts(asked: Asked, _: Typed) -> Sequence[Field]:
+    """An answer for each component that somebody of the firm's or the centre's own group is to give."""
+    silent = [
+        one for one in told(asked.reading.conflicts(asked.id, asked.page.when))["items"] if not one["answer"]
+    ]
+    return [
+        Field(
+            name=f"answers.{no}",
+            about="conflicts_answered",
+            label=f"Услуга {no}: почему всё же он",
+            help="; ".join(one["detail"] for one in silent if one["component_no"] == no) + ".",
+            kind="area",
+            group="" if n else "Конфликт интересов: обоснуйте выбор исполнителя",
+        )
+        for n, no in enumerate(sorted({one["component_no"] for one in silent}))
+    ]
+
+
+def _as_agreed(_: Asked, said: Body) -> Body:
+    answers = said.get("answers", {})
+    others = {name: value for name, value in said.items() if name != "answers"}
+    answered = [{"component_no": int(no), "answer": answer} for no, answer in answers.items()]
+    return {**others, "conflicts_answered": answered} if answered else others
+
+
 # what may still come of the case: the rules of the aggregate decide, this only spares a vain way to them
 
 
@@ -183,7 +220,8 @@ def _is_provided(case: Mapping[str, Any]) -> bool:
 
 
 MONEY: Final[dict[str, Any]] = {
-    "cost_kopecks": {"label": "Стоимость, ₽"},
+    "cost_kopecks": {"label": "Стоимость, ₽", **PRICE},
+    "provider_id": PROVIDER,
     "participant_payment_kopecks": {"label": "Из неё платит участник, ₽"},
 }
 
@@ -207,7 +245,7 @@ FORMS: Final = (
                 help="По нему найдётся участник; в журнал дела ИНН не попадает.",
                 private=True,
             ),
-            *asked_for(NewCase, but=("participant_id", "provider_id"), **APPLICATION),
+            *asked_for(NewCase, but=("participant_id",), **APPLICATION),
         ),
     ),
     Form(
@@ -234,7 +272,6 @@ FORMS: Final = (
         then=_to_case,
         fields=asked_for(
             NewComponent,
-            but=("provider_id",),
             mandatory={"label": "Обязательная: без неё комплекс не завершён", "initial": True},
             **MONEY,
         ),
@@ -266,6 +303,8 @@ FORMS: Final = (
         fits=_is_agreed_on,
         about=about_case,
         then=_to_case,
+        more=_conflicts,
+        body=_as_agreed,
         fields=asked_for(
             AgreementSigned, number={"label": "Номер договора"}, signed_on={"label": "Дата договора"}
         ),

@@ -11,7 +11,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from ckr_es.aggregates import amend, cluster, group_service, participant, plan, roadmap, service_case
+from ckr_es.aggregates import (
+    amend,
+    cluster,
+    group_service,
+    participant,
+    plan,
+    provider,
+    roadmap,
+    service_case,
+)
 from ckr_es.aggregates.facts import Correction, Fact, History, Kind, Void
 from ckr_es.api.auth import RECORD, roles
 from ckr_es.api.corrections import Correction as Correcting
@@ -31,6 +40,7 @@ KINDS: Final[dict[str, tuple[Kind[Any], str]]] = {
     "service-case": (service_case.KIND, "/cases/{id}"),
     "group-service": (group_service.KIND, "/group-services/{id}"),
     "cluster": (cluster.KIND, "/clusters/{code}"),
+    "provider": (provider.KIND, "/providers/{id}"),
     "plan": (plan.KIND, "/plans/{year}"),
     "roadmap": (roadmap.KIND, "/roadmap/{item}"),
 }

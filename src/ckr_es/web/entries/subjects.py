@@ -10,7 +10,6 @@ from ckr_es.aggregates import cluster, participant, service_case
 from ckr_es.application import stream_id
 from ckr_es.commands.group_services import resolved
 from ckr_es.rules import Invalid, Problem, identifiers
-from ckr_es.rules.catalogue import SERVICES
 from ckr_es.web import shown
 from ckr_es.web.fields import Asked, Options
 from ckr_es.web.page import told
@@ -53,6 +52,19 @@ def named(one: dict[str, Any]) -> str:
     what = "комплексная услуга" if one["complex"] else "услуга"
     number = f" {one['external_id']}" if one["external_id"] else ""
     return f"Заявка{number} от {shown.day(one['applied_on'])}, {what}"
+
+
+def provider(asked: Asked) -> dict[str, Any]:
+    """The provider of the path."""
+    found: dict[str, Any] = told(asked.reading.provider(asked.id, asked.page.when))
+    return found
+
+
+def providers(asked: Asked) -> Options:
+    """Who may be given a service, each with the letters of what is offered."""
+    listed = told(asked.reading.providers(asked.page.when, ALL, None, blocked=False))["items"]
+    named = [(one["id"], one["name"], map(shown.letter, one["services"])) for one in listed]
+    return [(id, f"{name} ({', '.join(letters)})") for id, name, letters in named if name]
 
 
 def about_cluster(asked: Asked) -> str:
@@ -99,4 +111,4 @@ def _of_inn(line: str, problem: Problem) -> Problem:
 
 
 def service_title(code: str) -> str:
-    return f"{code} · {SERVICES[code]}"
+    return f"{shown.letter(code)} · {shown.service(code)}"
