@@ -162,3 +162,23 @@ def test_whatever_is_typed_a_form_answers_what_is_wrong(site: Site, cookies: Coo
             if odd in NEVER:
                 answer = client.post(address, data=sent)
                 assert answer.status_code in (409, 422), (odd, answer.text[-1500:])
+
+
+def test_every_form_is_offered_by_some_page(site: Site, cookies: Cookies) -> None:
+    pages = [
+        path for route, path in VISITED.items() if not route.startswith("/record/") and route != "/login"
+    ]
+    events = ("event", "registered", "held", "proposed", "planned", "reported", "entered")
+    pages += [f"/events/{{{one}}}" for one in events]
+    led = set()
+    with httpx.Client(base_url=site.base, headers=cookies("manager"), trust_env=False) as client:
+        for path in pages:
+            text = client.get(path.format_map(site.subjects)).text
+            for link in re.findall(r'href="(/record[^"?]*)', text):
+                begun = client.get(link) if link.startswith("/record/corrections/") else None
+                led.add(begun.headers["location"].partition("?")[0] if begun else link)
+    ways = {
+        form.path: re.compile("/record" + re.sub(r"\\{\w+\\}", "[^/]+", re.escape(form.path)))
+        for form in FORMS
+    }
+    assert [path for path, way in ways.items() if not any(map(way.fullmatch, led))] == []

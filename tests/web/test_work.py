@@ -455,3 +455,16 @@ def test_a_conflict_of_interest_is_answered_where_the_agreement_is_recorded(
     _fill(page, answers__1="Дешевле остальных")
     _send(page, "/cases/")
     expect(page.get_by_text("В договоре: Дешевле остальных")).to_be_visible()
+
+
+def test_a_void_leads_to_what_is_there_though_its_subject_is_gone(working: Visits, site: Site) -> None:
+    page = working.signed_in("manager", "/record/clusters")
+    _fill(page, code="mistaken", title="Записан по ошибке", proposed_on=ON.isoformat())
+    _send(page, "/clusters/")
+    page.get_by_role("link", name="Кластер предложен").click()
+    page.get_by_role("link", name="Исправить").click()
+    _fill(page, reason="Такого не было")
+    page.get_by_label("Отменить: этого не было").check()
+    _send(page, "/events/", "Исправить")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("отменена")
+    expect(page.get_by_text("Такого не было").first).to_be_visible()

@@ -25,7 +25,7 @@ from ckr_es.aggregates.facts import Correction, Fact, History, Kind, Void
 from ckr_es.api.auth import RECORD, roles
 from ckr_es.api.corrections import Correction as Correcting
 from ckr_es.api.reads import Reader
-from ckr_es.application import ServiceTracking, stream_id
+from ckr_es.application import Receipt, ServiceTracking, stream_id
 from ckr_es.rules import Invalid, Problem, Refused, Unknown
 from ckr_es.web import shown
 from ckr_es.web.entries.subjects import clusters
@@ -122,6 +122,11 @@ def _form(noun: str) -> Form:
             raise Refused("already-voided", "Эта запись уже отменена")
         return f"{shown.event(_tag(type))}, {shown.day(now.effective_on)}"
 
+    def then(receipt: Receipt, _: Any) -> str:
+        """To the subject; to the void itself where one was made, for the subject may be there no more."""
+        void = next((one for one in receipt.events if one.type.endswith(".voided")), None)
+        return f"/events/{void.event_id}" if void else LEADS.get(noun) or re.sub("{.*}", receipt.id, path)
+
     def more(asked: Asked, _: Typed) -> Sequence[Field]:
         type, now = _record(asked, kind)
         if isinstance(now, Void):
@@ -154,7 +159,7 @@ def _form(noun: str) -> Form:
         title="Исправить запись",
         lead="Прежняя запись остаётся в журнале зачёркнутой, рядом — причина и кто исправил.",
         about=about,
-        then=lambda receipt, _: LEADS.get(noun) or re.sub("{.*}", receipt.id, path),
+        then=then,
         more=more,
         body=body,
         submit="Исправить",

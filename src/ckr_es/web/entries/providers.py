@@ -67,7 +67,7 @@ def _is_blocked(one: Mapping[str, Any]) -> bool:
 PRICES: Final = tuple(
     Field(
         name=f"prices.{letter(code)}",
-        label=service_title(code),
+        label=f"Услуга «{letter(code)}»",
         kind="money",
         optional=True,
         about=f"prices_kopecks.{code}",
