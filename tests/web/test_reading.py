@@ -83,7 +83,7 @@ def test_everything_is_read_and_found_without_scripts(visits: Visits) -> None:
     assert f"as_of={YEAR_END}" in page.url
     page.get_by_role("link", name="Дела").first.click()
     page.get_by_role("combobox", name="Услуга").select_option("комплексная")
-    page.get_by_role("button", name="Отобрать").click()
+    page.locator("main").get_by_role("button", name="Найти").click()
     expect(page.get_by_role("table", name="Дела").get_by_text("комплексная:").first).to_be_visible()
     expect(page.get_by_role("table", name="Дела").get_by_role("row")).to_have_count(51)
     page.get_by_role("link", name="Дальше").click()
@@ -113,9 +113,35 @@ def test_no_address_names_a_person(visits: Visits, site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/participants?inn=246473527860", "/cases?status=gone", "/clusters?status=x"]
+    ("path", "label", "said"),
+    [
+        ("/participants?inn=246473527860&q=сибири", "ИНН организации", "10 цифр"),
+        ("/participants?cluster=нет", "Кластер", "Такого здесь нет: «нет»"),
+        ("/participants?kind=human", "Кто", "Такого варианта нет: «human»"),
+        ("/cases?cluster=нет", "Кластер", "Такого здесь нет"),
+        ("/cases?status=gone", "Состояние", "Такого варианта нет"),
+        ("/cases?complex=maybe", "Услуга", "Такого варианта нет"),
+        ("/cases?eligibility=fresh", "Соответствие условиям", "Такого варианта нет"),
+        ("/providers?inn=1", "ИНН организации", "10 цифр"),
+        ("/providers?service=SVC.ы", "Услуга", "Такого здесь нет"),
+        ("/providers?blocked=x", "Состояние", "Такого варианта нет"),
+        ("/access-log?since=вчера", "Не раньше", "Нужны дата и время"),
+    ],
 )
-def test_a_filter_that_means_nothing_is_refused_in_words(visits: Visits, path: str) -> None:
+def test_a_filter_that_means_nothing_is_refused_at_its_field(
+    visits: Visits, path: str, label: str, said: str
+) -> None:
+    visits.foretold.add("status of 422")
+    page = visits.signed_in("auditor", path)
+    wrong = page.locator(".field-wrong")
+    expect(wrong).to_have_count(1)
+    expect(wrong.get_by_label(label, exact=True)).to_be_visible()
+    expect(wrong).to_contain_text(said)
+    expect(page.locator("main table")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/clusters?status=x", "/search?q=2021&kind=x", "/cases?participant_id=x"])
+def test_a_tab_that_is_not_there_is_refused_in_words(visits: Visits, path: str) -> None:
     visits.foretold.add("status of 422")
     page = visits.signed_in("auditor", path)
     expect(page.get_by_text("так не задаётся")).to_be_visible()

@@ -1,16 +1,22 @@
 """What was typed into a form that only asks (GET): a blank is nothing, a wrong value stands at its field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
+import msgspec
 from litestar.params import QueryParameter
 
-from ckr_es.rules import Problem
+from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.calendar import KRASNOYARSK
 
-Text = Annotated[str, QueryParameter(required=False, max_length=100)]
+Text = Annotated[str, QueryParameter(required=False, max_length=200)]
+OrganisationInn = Annotated[str, msgspec.Meta(pattern="^[0-9]{10}$")]
+PAGE: Final = 50  # lines of a list shown at once
+ALL: Final = (
+    500  # the most that the API gives at once: more than there are clusters, members of one, providers
+)
 LARGEST: Final = 2**62
 T = TypeVar("T")
 
@@ -42,6 +48,18 @@ class Typed:
             name, text, UUID, "id-invalid", "Нужен номер вида 1745e7c7-1fb1-5b30-819b-4fae299557ea"
         )
 
+    def choice(self, name: str, text: str, type_: Any, detail: str = "Такого варианта нет") -> Any:
+        """What the API takes there: one of its values, or text of its pattern."""
+        return self._read(
+            name, text, lambda said: msgspec.convert(said, type_, strict=False), "filter-invalid", detail
+        )
+
+    def one_of(self, name: str, text: str, known: Collection[str]) -> str | None:
+        """What is among those that there are."""
+        if text.strip() and text.strip() not in known:
+            self.refuse(name, "filter-invalid", "Такого здесь нет")
+        return text.strip() or None
+
     def refuse(self, name: str, code: str, detail: str) -> None:
         self.problems.setdefault(name, []).append(Problem(f"/{name}", code, detail))
 
@@ -57,6 +75,16 @@ class Typed:
         except ValueError:
             self.refuse(name, code, detail)
             return None
+
+
+def tab(name: str, text: str, type_: Any) -> Any:
+    """A choice that is made by links: what no link leads to is no mistake in typing, and has no field to stand at."""
+    typed = Typed()
+    found = typed.choice(name, text, type_, f"Фильтр «{name}» так не задаётся")
+    if typed.problems:
+        (problem,) = typed.problems[name]
+        raise Invalid(problem.code, problem.detail, [problem])
+    return found
 
 
 def local(at: datetime | None) -> str:

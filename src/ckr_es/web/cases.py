@@ -15,8 +15,8 @@ from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.projections.directory_reads import CaseStatus
 from ckr_es.rules.rule_sets import conditions, rule_set
+from ckr_es.web.asked import PAGE, Text, Typed, tab
 from ckr_es.web.clusters import titles
-from ckr_es.web.filters import PAGE, Filter, chosen
 from ckr_es.web.page import Shown, told
 
 Reading = NamedDependency[Reader]
@@ -34,32 +34,32 @@ class CasePages(Controller):
         when: When,
         page: Shown,
         reading: Reading,
-        participant_id: Filter = "",
-        cluster: Filter = "",
-        status: Filter = "",
-        complex: Filter = "",
-        eligibility: Filter = "",
+        participant_id: Text = "",
+        cluster: Text = "",
+        status: Text = "",
+        complex: Text = "",
+        eligibility: Text = "",
         cursor: Cursor = None,
     ) -> Response[Any]:
         """Cases by the day of application; `eligibility=stale`: whose eligibility is to be checked again, and why."""
-        participant = chosen("participant_id", participant_id, UUID)
-        found = told(
-            reading.cases(
-                when,
-                PAGE,
-                cursor,
-                participant_id=participant,
-                cluster=chosen("cluster", cluster, str),
-                status=chosen("status", status, CaseStatus),
-                complex=chosen("complex", complex, bool),
-                eligibility=chosen("eligibility", eligibility, Literal["stale"]),
-            )
-        )
+        clusters, typed = titles(reading, when), Typed()
+        participant = tab("participant_id", participant_id, UUID)
+        filters = {
+            "cluster": typed.one_of("cluster", cluster, clusters),
+            "status": typed.choice("status", status, CaseStatus),
+            "complex": typed.choice("complex", complex, bool),
+            "eligibility": typed.choice("eligibility", eligibility, Literal["stale"]),
+        }
+        found = None
+        if not typed.problems:
+            found = told(reading.cases(when, PAGE, cursor, participant_id=participant, **filters))
         return page.show(
             "cases.html",
+            status=typed.status,
             found=found,
+            problems=typed.problems,
             names=page.names(reading, found, participant_id),
-            clusters=titles(reading, when),
+            clusters=clusters,
             asked={"cluster": cluster, "status": status, "complex": complex, "eligibility": eligibility},
             participant=participant_id,
         )

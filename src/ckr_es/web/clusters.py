@@ -14,7 +14,7 @@ from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.commands import cluster_stream
 from ckr_es.projections.directory_reads import ClusterStatus
-from ckr_es.web.filters import ALL, PAGE, Filter, chosen
+from ckr_es.web.asked import ALL, PAGE, Text, tab
 from ckr_es.web.page import Shown, told
 
 Reading = NamedDependency[Reader]
@@ -25,9 +25,9 @@ class ClusterPages(Controller):
     include_in_schema = False
 
     @get("/", sync_to_thread=True, **roles(READ))
-    def listed(self, when: When, page: Shown, reading: Reading, status: Filter = "") -> Response[Any]:
+    def listed(self, when: When, page: Shown, reading: Reading, status: Text = "") -> Response[Any]:
         """Clusters as of the day, by where they stand."""
-        wanted = chosen("status", status, ClusterStatus)
+        wanted = tab("status", status, ClusterStatus)
         known = told(reading.clusters(when, ALL, None, None))["items"]
         found = [one for one in known if wanted in (None, one["status"])]
         return page.show("clusters.html", found=found, known=known, wanted=wanted)

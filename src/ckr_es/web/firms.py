@@ -12,8 +12,8 @@ from ckr_es.api.asked import When
 from ckr_es.api.auth import READ, roles
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
+from ckr_es.web.asked import PAGE, OrganisationInn, Text, Typed
 from ckr_es.web.clusters import titles
-from ckr_es.web.filters import PAGE, Filter, OrganisationInn, chosen
 from ckr_es.web.page import Shown, told
 from ckr_es.web.shown import quarter
 
@@ -32,27 +32,29 @@ class FirmPages(Controller):
         when: When,
         page: Shown,
         reading: Reading,
-        q: Filter = "",
-        inn: Filter = "",
-        cluster: Filter = "",
-        kind: Filter = "",
+        q: Text = "",
+        inn: Text = "",
+        cluster: Text = "",
+        kind: Text = "",
         cursor: Cursor = None,
     ) -> Response[Any]:
         """Participants by name; natural persons are looked for by POST /search/persons, as in the API."""
-        found = reading.participants(
-            when,
-            PAGE,
-            cursor,
-            q=chosen("q", q, str),
-            inn=chosen("inn", inn, OrganisationInn),
-            cluster=chosen("cluster", cluster, str),
-            kind=chosen("kind", kind, participant.PartyKind),
-            persons=False,
-        )
+        clusters, typed = titles(reading, when), Typed()
+        filters = {
+            "q": q.strip() or None,
+            "inn": typed.choice("inn", inn, OrganisationInn, "ИНН организации — 10 цифр"),
+            "cluster": typed.one_of("cluster", cluster, clusters),
+            "kind": typed.choice("kind", kind, participant.PartyKind),
+        }
+        found = None
+        if not typed.problems:
+            found = told(reading.participants(when, PAGE, cursor, persons=False, **filters))
         return page.show(
             "firms.html",
-            found=told(found),
-            clusters=titles(reading, when),
+            status=typed.status,
+            found=found,
+            clusters=clusters,
+            problems=typed.problems,
             asked={"q": q, "inn": inn, "cluster": cluster, "kind": kind},
         )
 

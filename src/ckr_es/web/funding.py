@@ -1,6 +1,6 @@
 """The money of a year: limits, what agreements hold, what acts spent, what is left, and what it comes to."""
 
-from typing import Any, Final
+from typing import Any
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -9,9 +9,8 @@ from ckr_es.api.auth import READ_FIGURES, roles
 from ckr_es.api.funding import OfSource
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
+from ckr_es.web.asked import PAGE
 from ckr_es.web.page import Shown, told
-
-PAGE: Final = 50
 
 
 @get("/funding", sync_to_thread=True, include_in_schema=False, **roles(READ_FIGURES, whole_centre=True))

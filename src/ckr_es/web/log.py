@@ -10,11 +10,10 @@ from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader, stream_of
 from ckr_es.reports.words import EVENTS
 from ckr_es.store.log import Filters
-from ckr_es.web.asked import Text, Typed, local
+from ckr_es.web.asked import PAGE, Text, Typed, local
 from ckr_es.web.page import Shown, told
 from ckr_es.web.words import STREAMS
 
-PAGE: Final = 50
 KINDS: Final = [
     (
         STREAMS.get(noun, noun),

@@ -11,8 +11,8 @@ from ckr_es.api.asked import When
 from ckr_es.api.auth import READ, roles
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
-from ckr_es.rules.values import ServiceCode
-from ckr_es.web.filters import PAGE, Filter, OrganisationInn, chosen
+from ckr_es.rules.catalogue import SERVICES
+from ckr_es.web.asked import PAGE, OrganisationInn, Text, Typed
 from ckr_es.web.page import Shown, told
 
 Reading = NamedDependency[Reader]
@@ -28,25 +28,26 @@ class ProviderPages(Controller):
         when: When,
         page: Shown,
         reading: Reading,
-        q: Filter = "",
-        inn: Filter = "",
-        service: Filter = "",
-        blocked: Filter = "",
+        q: Text = "",
+        inn: Text = "",
+        service: Text = "",
+        blocked: Text = "",
         cursor: Cursor = None,
     ) -> Response[Any]:
         """The register of providers, with the rating that the acceptances give."""
-        found = reading.providers(
-            when,
-            PAGE,
-            cursor,
-            q=chosen("q", q, str),
-            inn=chosen("inn", inn, OrganisationInn),
-            service=chosen("service", service, ServiceCode),
-            blocked=chosen("blocked", blocked, bool),
-        )
+        typed = Typed()
+        filters = {
+            "q": q.strip() or None,
+            "inn": typed.choice("inn", inn, OrganisationInn, "ИНН организации — 10 цифр"),
+            "service": typed.one_of("service", service, SERVICES),
+            "blocked": typed.choice("blocked", blocked, bool),
+        }
+        found = None if typed.problems else told(reading.providers(when, PAGE, cursor, **filters))
         return page.show(
             "providers.html",
-            found=told(found),
+            status=typed.status,
+            found=found,
+            problems=typed.problems,
             asked={"q": q, "inn": inn, "service": service, "blocked": blocked},
         )
 

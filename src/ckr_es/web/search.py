@@ -10,7 +10,7 @@ from ckr_es.api.auth import READ, roles
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.projections.search import Kind
-from ckr_es.web.filters import PAGE, Filter, chosen
+from ckr_es.web.asked import PAGE, Text, tab
 from ckr_es.web.page import Page, Shown, told
 
 Reading = NamedDependency[Reader]
@@ -23,7 +23,7 @@ class SearchPages(Controller):
 
     @get("/", sync_to_thread=True, **roles(READ))
     def search(
-        self, page: Shown, reading: Reading, q: Filter = "", kind: Filter = "", cursor: Cursor = None
+        self, page: Shown, reading: Reading, q: Text = "", kind: Text = "", cursor: Cursor = None
     ) -> Response[Any]:
         """What is found by these words or numbers, the best first, by its kind."""
         return _show(page, reading, q, kind, cursor, persons=False)
@@ -46,7 +46,7 @@ class SearchPages(Controller):
 def _show(
     page: Page, reading: Reader, q: str, kind: str, cursor: str | None, *, persons: bool
 ) -> Response[Any]:
-    asked = chosen("kind", kind, Kind)
+    asked = tab("kind", kind, Kind)
     found = (
         told(reading.search(page.when, PAGE, cursor, q=q, kind=asked, persons=persons))
         if q.strip()

@@ -13,10 +13,10 @@ from ckr_es.api.reads import Reader
 from ckr_es.api.support import InState, OfCluster, OfParticipant, Overdue, files
 from ckr_es.application import ServiceTracking
 from ckr_es.store.database import Pool
+from ckr_es.web.asked import PAGE
 from ckr_es.web.page import Shown, told
 
 Reading = NamedDependency[Reader]
-PAGE: Final = 50
 FILES: Final = 24  # the latest of them: two years of months
 
 

@@ -18,11 +18,10 @@ from ckr_es.application import ServiceTracking
 from ckr_es.audit.folder import Folder
 from ckr_es.rules import Invalid, Problem
 from ckr_es.store.database import Pool
-from ckr_es.web.asked import Text, Typed, local
+from ckr_es.web.asked import PAGE, Text, Typed, local
 from ckr_es.web.page import SEE_SYSTEM, Shown, told
 
 Tracking = NamedDependency[ServiceTracking]
-PAGE: Final = 50
 PARTS: Final = ("ckr-es", "eventsourcing", "litestar", "psycopg")
 HOW: Final = MappingProxyType(  # what a button asks for
     {
@@ -83,6 +82,7 @@ class SystemPages(Controller):
     def access_log(
         self,
         page: Shown,
+        reading: NamedDependency[Reader],
         tracking: Tracking,
         actor: Text = "",
         object: Text = "",
@@ -93,19 +93,16 @@ class SystemPages(Controller):
         """What auditors have read, the latest first."""
         typed = Typed()
         period = typed.instant("since", since), typed.instant("until", until)
-        found = accesses.listed(
-            tracking,
-            PAGE,
-            cursor,
-            actor=actor.strip() or None,
-            object=object.strip() or None,
-            since=period[0],
-            until=period[1],
-        )
+        found = None
+        if not typed.problems:
+            asked = {"actor": actor.strip() or None, "object": object.strip() or None}
+            said = accesses.listed(tracking, PAGE, cursor, **asked, since=period[0], until=period[1])
+            found = told(Response(said))
         return page.show(
             "access_log.html",
             status=typed.status,
-            found=told(Response(found)),
+            found=found,
+            names=page.names(reading, found),
             asked={
                 "actor": actor,
                 "object": object,

@@ -86,6 +86,29 @@ REBUILDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "interrupted": ("прервано", "overdue"),
     }
 )
+OPENED: Final[Mapping[str, str]] = MappingProxyType(  # what a row of the access log is about
+    {
+        "case": "дело",
+        "cluster": "кластер",
+        "code": "код",
+        "event_id": "запись",
+        "id": "номер",
+        "item": "мероприятие",
+        "kind": "вид",
+        "kpi": "показатель",
+        "label": "период",
+        "participant": "участник",
+        "participant_id": "участник",
+        "position": "запись №",
+        "size": "размер журнала",
+        "state": "состояние",
+        "status": "состояние",
+        "stream": "предмет",
+        "type": "вид записи",
+        "version": "версия",
+        "year": "год",
+    }
+)
 UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {"unit": "ед.", "person": "чел.", "thousand_roubles": "тыс.\u00a0₽"}
 )
