@@ -145,3 +145,13 @@ def test_a_tab_that_is_not_there_is_refused_in_words(visits: Visits, path: str) 
     visits.foretold.add("status of 422")
     page = visits.signed_in("auditor", path)
     expect(page.get_by_text("так не задаётся")).to_be_visible()
+
+
+def test_on_a_telephone_the_list_comes_first(visits: Visits) -> None:
+    page = visits.signed_in("auditor", "/log", width=360)
+    expect(page.get_by_label("Вид записи")).to_be_hidden()
+    assert (page.locator("tbody tr").first.bounding_box() or {})["y"] < 600
+    page.get_by_text("Отбор", exact=True).click()
+    page.get_by_label("Вид записи").select_option(label="Запись по делу отменена")
+    page.get_by_role("main").get_by_role("button", name="Найти").click()
+    expect(page.get_by_label("Вид записи")).to_be_visible()
