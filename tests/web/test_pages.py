@@ -47,6 +47,8 @@ VISITED = {
     "/cases/{id:uuid}": f"/cases/{{case}}?as_of={YEAR_END}",
     "/clusters": f"/clusters?as_of={YEAR_END}",
     "/clusters/{code:str}": f"/clusters/{{cluster}}?as_of={YEAR_END}",
+    "/group-services": f"/group-services?as_of={YEAR_END}",
+    "/group-services/{id:uuid}": f"/group-services/{{group}}?as_of={YEAR_END}",
     "/providers": f"/providers?as_of={YEAR_END}",
     "/providers/{id:uuid}": f"/providers/{{provider}}?as_of={YEAR_END}",
     "/search": f"/search?q=2021&as_of={YEAR_END}",

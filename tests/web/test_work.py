@@ -177,7 +177,7 @@ def test_a_record_is_put_right_with_a_reason(working: Visits, site: Site) -> Non
     manager.goto(f"/record/corrections/{event}")
     _fill(manager, reason="Не тот участник")
     manager.get_by_label("Отменить: этого не было").check()
-    _send(manager, f"/participants/{who}", "Исправить")
+    _send(manager, "/events/", "Исправить")
     manager.goto(f"/record/corrections/{event}")
     expect(manager.get_by_role("heading", level=1)).to_be_visible()
     expect(manager.locator("main")).to_contain_text("уже отменена")
@@ -247,7 +247,7 @@ def test_a_pasted_list_is_checked_line_by_line_and_recorded_whole(
     page.get_by_role("button", name="Проверить список").click()
     expect(page.locator("#looked")).to_contain_text("запишется всем, участников — 2")
     assert _held(site, title) == []
-    _send(page, "/events/", "Записать всем")
+    _send(page, "/group-services/", "Записать всем")
     assert _held(site, title) == [(2,)]
 
 
@@ -267,7 +267,7 @@ def test_a_condition_of_a_line_is_decided_away_by_whoever_may(working: Visits, s
     page.get_by_label("Строка 1, ООО «Перегонка», E4: основание").fill("Не производит: письмо")
     page.get_by_role("button", name="Проверить список").click()
     expect(page.locator("#looked")).to_contain_text("запишется всем")
-    _send(page, "/events/", "Записать всем")
+    _send(page, "/group-services/", "Записать всем")
     assert _held(site, "Ярмарка") == [(1,)]
 
 
@@ -299,7 +299,7 @@ def test_a_list_sent_over_a_lost_connection_is_recorded_once(working: Visits, si
     page.route("**/record/group-services", lose)
     page.get_by_role("button", name="Записать всем").click()
     expect(page.locator("[data-sending]")).to_contain_text("Введённое сохранено")
-    page.wait_for_url("**/events/*")
+    page.wait_for_url("**/group-services/*")
     assert len(lost) == 2
     assert lost[0] == lost[1]
     assert _held(site, "Обрыв") == [(1,)]

@@ -18,6 +18,7 @@ from ckr_es.web.entries import FORMS, begun, corrections, index, offered
 from ckr_es.web.events import EventPages
 from ckr_es.web.firms import FirmPages
 from ckr_es.web.funding import funding
+from ckr_es.web.group_services import GroupServicePages
 from ckr_es.web.kpi import KpiPages
 from ckr_es.web.ledger import ledger
 from ckr_es.web.log import log
@@ -45,6 +46,7 @@ PAGES: Final[tuple[ControllerRouterHandler, ...]] = (
     FirmPages,
     CasePages,
     ClusterPages,
+    GroupServicePages,
     ProviderPages,
     SearchPages,
     index,

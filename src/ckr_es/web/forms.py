@@ -61,7 +61,7 @@ class Form(Struct, frozen=True, kw_only=True):
     path: str
     title: str
     fields: tuple[Field, ...]
-    then: Callable[[Receipt, Mapping[str, Any]], str]
+    then: Callable[[Receipt, Asked], str]
     lead: str = ""
     about: Callable[[Asked], str] = lambda _: ""
     initial: Callable[[Asked], Typed] = lambda _: {}
@@ -164,7 +164,7 @@ def _send(form: Form, asked: Asked, others: Mapping[str, Any], sent: FormMultiDi
         return _show(form, asked, fields, typed, key, wrong, refusal_of(refused).status, answered=True)
     receipt = answer.receipt
     query = {"as_of": asked.page.moment.get("as_of"), "min_position": receipt.position}
-    return Redirect(address(form.then(receipt, asked.steps), query), status_code=303)
+    return Redirect(address(form.then(receipt, asked), query), status_code=303)
 
 
 class Wrong(Struct, frozen=True):

@@ -47,7 +47,6 @@ KINDS: Final[dict[str, tuple[Kind[Any], str]]] = {
 LEADS: Final = {
     "plan": "/kpi",
     "roadmap": "/roadmap",
-    "group-service": "/record",
 }  # where the subject has no page of its own
 
 
@@ -122,10 +121,12 @@ def _form(noun: str) -> Form:
             raise Refused("already-voided", "Эта запись уже отменена")
         return f"{shown.event(_tag(type))}, {shown.day(now.effective_on)}"
 
-    def then(receipt: Receipt, _: Any) -> str:
-        """To the subject; to the void itself where one was made, for the subject may be there no more."""
-        void = next((one for one in receipt.events if one.type.endswith(".voided")), None)
-        return f"/events/{void.event_id}" if void else LEADS.get(noun) or re.sub("{.*}", receipt.id, path)
+    def then(receipt: Receipt, asked: Asked) -> str:
+        """To the subject; to the correction itself where the subject is there no more."""
+        id = _stream(asked, kind)
+        if receipt.events and asked.tracking.streams([id]).state(kind, id) is None:
+            return f"/events/{receipt.events[0].event_id}"
+        return LEADS.get(noun) or re.sub("{.*}", receipt.id, path)
 
     def more(asked: Asked, _: Typed) -> Sequence[Field]:
         type, now = _record(asked, kind)

@@ -113,9 +113,8 @@ def _overrides(asked: Asked, typed: Typed) -> Sequence[Field]:
     ]
 
 
-def _to_event(receipt: Receipt, _: Any) -> str:
-    held = next((event for event in receipt.events if event.type == "group-service.held"), None)
-    return f"/events/{held.event_id}" if held else "/kpi"
+def _to_group_service(receipt: Receipt, _: Any) -> str:
+    return f"/group-services/{receipt.id}"
 
 
 FIELDS: Final = (
@@ -142,7 +141,7 @@ FORMS: Final = (
         path="/group-services",
         title="Групповая услуга",
         lead="Тренинг, выставка, бизнес-миссия или круглый стол: услуга запишется всем из списка или никому.",
-        then=_to_event,
+        then=_to_group_service,
         look=_checked,
         shows="looked/lines.html",
         told=LIST,
