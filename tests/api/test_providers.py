@@ -1,6 +1,7 @@
 """Providers over HTTP: entered, changed, blocked, named by components, in conflict, rated."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from api.centre import (
@@ -181,6 +182,29 @@ def test_a_rating_comes_of_acceptances(operator: Client, auditor: Client, firm: 
     assert auditor.read(f"/providers/{id}")["rating"]["grade"] == 3.0
     before = auditor.read(f"/providers/{id}", known_position=receipt["position"])["rating"]
     assert (before["grade"], before["in_work"]) == (5.0, 0)
+
+
+def test_the_services_given_are_listed_the_latest_first(centre: Centre, firm: str) -> None:
+    operator, auditor = centre.operator, centre.auditor
+    id = provider(operator, 151)
+    made = [case(operator, firm, id, cost) for cost in (1_000_00, 2_000_00, 3_000_00)]
+    for one, day in zip(made, ("2021-03-12", "2021-03-13", "2021-03-14"), strict=True):
+        operator.done(f"/cases/{one}/agreement", number="Д-8", signed_on=day)
+    accept(operator, made[0], grade=4)
+    operator.done(f"/cases/{made[1]}/cancellation", cancelled_on="2021-04-01", reason="Отказ")
+    first = auditor.read(f"/providers/{id}/components", limit=2)
+    rest = auditor.read(f"/providers/{id}/components", limit=2, cursor=first["next_cursor"])
+    told = [*first["items"], *rest["items"]]
+    assert [one["case_id"] for one in told] == made[::-1]
+    assert [one["state"] for one in told] == ["reserved", "released", "spent"]
+    assert [one["cost_kopecks"] for one in told] == [3_000_00, 2_000_00, 1_000_00]
+    assert [one["grade"] for one in told] == [None, None, 4]
+    assert rest["next_cursor"] is None
+    early = auditor.read(f"/providers/{id}/components", as_of="2021-03-12")["items"]
+    assert [(one["case_id"], one["state"], one["grade"]) for one in early] == [(made[0], "reserved", None)]
+    assert centre.client("operator", "tourism").read(f"/providers/{id}/components")["items"] == []
+    assert len(centre.client("operator", "organic").read(f"/providers/{id}/components")["items"]) == 3
+    problem(auditor.get(f"/providers/{uuid4()}/components"), 404, "not-found")
 
 
 def test_a_record_is_put_right_and_the_timeline_tells(operator: Client, auditor: Client) -> None:

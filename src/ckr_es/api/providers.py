@@ -171,6 +171,14 @@ class ProviderController(Controller):
         """One provider as of a day, as known at a position."""
         return reading.provider(id, when)
 
+    @get("/{id:uuid}/components", sync_to_thread=True, **roles(READ))
+    def components(
+        self, id: Id, when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None
+    ) -> dict[str, Any]:
+        """Services that the provider gives in cases, the latest first: agreed on, accepted and graded, or given up."""
+        reading.provider(id, when)
+        return reading.given(id, when, limit, cursor)
+
     @get("/{id:uuid}/timeline", sync_to_thread=True, **roles(READ))
     def timeline(
         self, id: Id, when: When, reading: Reading, limit: Limit = 100, cursor: Cursor = None

@@ -408,6 +408,18 @@ class Reader:
         items = list(conflicts(self._tracking, known, case, case.components))
         return {"meta": moment.meta(), "items": items, "next_cursor": None}
 
+    def given(self, id: UUID, when: Travel, limit: int, cursor: str | None) -> dict[str, Any]:
+        return self._listed(
+            when,
+            funding_reads.given,
+            tuple[date, UUID],
+            limit,
+            cursor,
+            projection="funding",
+            provider_id=id,
+            cluster=self._cluster,
+        )
+
     def funding(self, year: int, when: Travel) -> dict[str, Any]:
         moment = self._moment(when, "funding")
         with self._pool.connection() as conn:

@@ -85,6 +85,24 @@ LINES = """
       and id > %(last)s
     order by id limit %(limit)s
 """
+GIVEN = """
+    with given as (
+        select case_id, component_no, participant_id, cluster, service, kopecks + own_kopecks as cost_kopecks,
+               reserved_on,
+               case when spent_on <= %(as_of)s then spent_on end as spent_on,
+               case when released_on <= %(as_of)s then released_on end as released_on,
+               case when spent_on <= %(as_of)s then grade end as grade,
+               case when spent_on <= %(as_of)s then 'spent' when released_on <= %(as_of)s then 'released'
+                    else 'reserved' end as state,
+               least(reserved_on, spent_on) as since, id
+        from funding.line
+        where provider_id = %(provider_id)s and least(reserved_on, spent_on) <= %(as_of)s
+          and known_from <= %(position)s and (known_to is null or %(position)s < known_to)
+          and (%(cluster)s::text is null or cluster = %(cluster)s)
+    )
+    select * from given where %(since)s::date is null or (since, id) < (%(since)s, %(last)s)
+    order by since desc, id desc limit %(limit)s
+"""
 _PROVIDERS = SQL("""
     select p.id, p.inn, {name} as name, p.participant_id, p.registered_on, o.services, o.prices_kopecks,
            o.selection_basis, o.contract, o."group", o.group_participants, o.of_centre,
@@ -225,6 +243,33 @@ def money(
     (last,) = after or (FIRST,)
     asked = {"year": year, "as_of": as_of, "position": position, "source": source, "last": last}
     return _page(conn, LINES, asked, limit)
+
+
+def given(
+    conn: Session,
+    as_of: date,
+    position: int,
+    *,
+    provider_id: UUID,
+    cluster: str | None = None,
+    after: tuple[date, UUID] | None = None,
+    limit: int = 100,
+) -> Page:
+    """What a provider gives, the latest first: agreed on, accepted with its grade, or given up, as on the day."""
+    since, last = after or (None, None)
+    asked = {
+        "provider_id": provider_id,
+        "as_of": as_of,
+        "position": position,
+        "cluster": cluster,
+        "since": since,
+        "last": last,
+        "limit": limit + 1,
+    }
+    with conn.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(GIVEN, asked).fetchall()
+    keys = [(row.pop("since"), row.pop("id")) for row in rows]
+    return Page(rows[:limit], keys[limit - 1] if len(rows) > limit else None)
 
 
 def providers(

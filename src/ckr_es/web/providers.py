@@ -12,7 +12,7 @@ from ckr_es.api.auth import READ, roles
 from ckr_es.api.moments import Cursor
 from ckr_es.api.reads import Reader
 from ckr_es.rules.catalogue import SERVICES
-from ckr_es.web.asked import PAGE, OrganisationInn, Text, Typed
+from ckr_es.web.asked import ALL, PAGE, OrganisationInn, Text, Typed
 from ckr_es.web.page import Shown, told
 
 Reading = NamedDependency[Reader]
@@ -57,10 +57,12 @@ class ProviderPages(Controller):
     ) -> Response[Any]:
         """One provider: what it offers and for how much, how it is graded, whose group it is of."""
         provider = told(reading.provider(id, when))
-        history = told(reading.timeline(id, None, when, PAGE, cursor))
+        given = told(Response(reading.given(id, when, PAGE, cursor)))
+        history = told(reading.timeline(id, None, when, ALL, None))
         return page.show(
             "provider.html",
             provider=provider,
+            given=given,
             history=history,
-            names=page.names(reading, provider, history),
+            names=page.names(reading, provider, given, history),
         )
