@@ -468,3 +468,48 @@ def test_a_void_leads_to_what_is_there_though_its_subject_is_gone(working: Visit
     _send(page, "/events/", "Исправить")
     expect(page.get_by_role("heading", level=1)).to_contain_text("отменена")
     expect(page.get_by_text("Такого не было").first).to_be_visible()
+
+
+def test_a_correction_shows_all_of_a_plan_and_changes_what_was_changed(working: Visits, site: Site) -> None:
+    page = working.signed_in("manager", "/record/plans/2018")
+    _fill(page, values__services="500", values__jobs_created="7", document__title="Приказ")
+    _send(page, "/kpi")
+    ((event,),) = site.rows(
+        "select event_id from ckr.event where type = 'plan.set' and body ->> 'year' = '2018'"
+    )
+    page.goto(f"/record/corrections/{event}")
+    expect(page.locator("[name='replacement.values.jobs_created']")).to_have_value("7")
+    _fill(page, reason="Опечатка в приказе", replacement__values__services="550")
+    _send(page, "/kpi", "Исправить")
+    read = "select body -> 'replacement' -> 'values' from ckr.event where body ->> 'corrects' = %s"
+    ((values,),) = site.rows(read, str(event))
+    assert (values["services"], values["jobs_created"]) == (550, 7)
+
+
+def test_a_correction_keeps_what_was_never_said_and_chooses_by_name(working: Visits, site: Site) -> None:
+    page = working.signed_in("manager", "/record/providers")
+    _fill(page, inn=firm_inn(912), name="ООО «Поправимый»")
+    page.locator("[name='services'][value='SVC.е']").check()
+    provider = _send(page, "/providers/")
+    page.goto(f"/record/providers/{provider}/services")
+    page.get_by_label("Связан с центром").check()
+    _send(page, "/providers/")
+    read = "select event_id, body from ckr.event where stream_id = %s order by position desc limit 1"
+    ((changed, body),) = site.rows(read, UUID(provider))
+    assert body["of_centre"] is True
+    page.goto(f"/record/corrections/{changed}")
+    page.locator("[name='replacement.of_centre']").uncheck()
+    _fill(page, reason="Не связан")
+    _send(page, "/providers/", "Исправить")
+    ((_, body),) = site.rows(read, UUID(provider))
+    assert body["replacement"]["of_centre"] is False
+    inn = firm_inn(913)
+    _ready(page, site, inn, "ООО «Заявитель»")
+    case = _open(page, site, inn)
+    ((added, body),) = site.rows(read, UUID(case))
+    assert body.get("provider_id") is None
+    page.goto(f"/record/corrections/{added}")
+    _fill(page, reason="Не сам центр", replacement__provider_id=provider)
+    _send(page, "/cases/", "Исправить")
+    ((_, body),) = site.rows(read, UUID(case))
+    assert body["replacement"]["provider_id"] == provider

@@ -27,8 +27,9 @@ from ckr_es.api.corrections import Correction as Correcting
 from ckr_es.api.reads import Reader
 from ckr_es.application import Receipt, ServiceTracking, stream_id
 from ckr_es.rules import Invalid, Problem, Refused, Unknown
+from ckr_es.rules.kpi_sets import kpi_sets
 from ckr_es.web import shown
-from ckr_es.web.entries.subjects import clusters
+from ckr_es.web.entries.subjects import cases_of_firm, clusters, providers
 from ckr_es.web.fields import Asked, Body, Field, Typed, asked_for, found, put, shown_in
 from ckr_es.web.forms import RECORD_PATH, Form
 from ckr_es.web.page import Page, Shown, address, told
@@ -112,6 +113,16 @@ def _stream(asked: Asked, kind: Kind[Any]) -> UUID:
     return step if isinstance(step, UUID) else stream_id(kind.noun, str(step))
 
 
+def _promised(said: Body) -> Sequence[Field]:
+    """The values of a plan, by the rows of its set."""
+    if not isinstance(said.get("values"), dict):
+        return ()
+    rows = kpi_sets()[said["kpi_set"]].rows
+    return [
+        Field(name=f"{PREFIX}values.{row.kpi}", label=row.title, kind="number", optional=True) for row in rows
+    ]
+
+
 def _form(noun: str) -> Form:
     kind, path = KINDS[noun]
 
@@ -133,20 +144,21 @@ def _form(noun: str) -> Form:
         if isinstance(now, Void):
             return ()
         said = msgspec.to_builtins(now) if now is not None else {}
+        asks = asked_for(
+            type,
+            but=kind.fixed | {"group_service_id"},
+            at=PREFIX,
+            cluster={"kind": "choice", "options": clusters},
+            provider_id={"kind": "choice", "options": providers},
+            case_id={"kind": "choice", "options": cases_of_firm} if noun == "participant" else {},
+        )
         return [
             msgspec.structs.replace(
                 field,
                 initial=shown_in(field, found(said, field.name.removeprefix(PREFIX))),
                 group="" if n else "Как следует читать запись",
             )
-            for n, field in enumerate(
-                asked_for(
-                    type,
-                    but=kind.fixed | {"group_service_id"},
-                    at=PREFIX,
-                    cluster={"kind": "choice", "options": clusters},
-                )
-            )
+            for n, field in enumerate((*asks, *_promised(said)))
         ]
 
     def body(asked: Asked, said: Body) -> Body:
@@ -182,6 +194,8 @@ def _as_read(fields: Sequence[Field], said: Body) -> Body:
         value = found(said, field.name)
         if value is None and field.kind in ("lines", "choices") and field.initial:
             value = []
+        if value is False and field.initial == "":
+            value = None  # nobody ever said whether
         if value is None and not field.optional:
             detail = "Не указано обязательное поле"
             problems.append(Problem("/" + field.name.replace(".", "/"), "required", detail))
