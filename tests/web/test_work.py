@@ -513,3 +513,56 @@ def test_a_correction_keeps_what_was_never_said_and_chooses_by_name(working: Vis
     _send(page, "/cases/", "Исправить")
     ((_, body),) = site.rows(read, UUID(case))
     assert body["replacement"]["provider_id"] == provider
+
+
+def test_a_project_and_equipment_are_pasted_line_by_line(working: Visits, site: Site) -> None:
+    page = working.signed_in("operator")
+    inns = firm_inn(914), firm_inn(915)
+    ids = [_register(page, inn, f"ООО «Звено {inn[-3:]}»") for inn in inns]
+    code = site.subjects["code"]
+    page.goto(f"/record/clusters/{code}/projects")
+    _fill(
+        page,
+        title="Цепочка из списка",
+        launched_on=ON.isoformat(),
+        function="FN.и",
+        document__title="Соглашение",
+        participants="\n".join(inns),
+        partners="Университет\tТомская область\nИнститут",
+        chain=f"{inns[0]}; {inns[1]}; детали\n{inns[1]}; Институт; образцы; лишнее",
+    )
+    page.get_by_role("button", name="Записать").click()
+    expect(page.locator(".field-wrong")).to_contain_text("Строка 2: В строке больше 3 частей")
+    _fill(page, chain=f"{inns[0]}; {inns[1]}; детали\n{inns[1]}; Институт; образцы")
+    _send(page, f"/clusters/{code}")
+    read = "select event_id, body from ckr.event where body ->> 'title' = %s"
+    ((_, body),) = site.rows(read, "Цепочка из списка")
+    assert body["participants"] == ids
+    assert body["partners"] == [{"name": "Университет", "region": "Томская область"}, {"name": "Институт"}]
+    assert body["chain"] == [
+        {"supplier": ids[0], "consumer": ids[1], "what": "детали"},
+        {"supplier": ids[1], "consumer": "Институт", "what": "образцы"},
+    ]
+
+    page.goto(f"/record/clusters/{code}/equipment")
+    _fill(
+        page,
+        title="Станки из списка",
+        approved_on=ON.isoformat(),
+        function="FN.в",
+        document__title="Протокол",
+        items="Станок; 0; 1 500 000,50\nПрограмма; 2; ; да",
+    )
+    page.get_by_role("button", name="Записать").click()
+    expect(page.locator(".field-wrong")).to_contain_text("Строка 1:")
+    _fill(page, items="Станок; 1; 1 500 000,50\nПрограмма; 2; ; да")
+    _send(page, f"/clusters/{code}")
+    ((event, body),) = site.rows(read, "Станки из списка")
+    assert body["items"] == [
+        {"name": "Станок", "cost_kopecks": 150_000_050},
+        {"name": "Программа", "quantity": 2, "software": True},
+    ]
+    manager = working.signed_in("manager", f"/record/corrections/{event}")
+    expect(manager.locator("[name='replacement.items']")).to_have_value(
+        "Станок; ; 1500000,50\nПрограмма; 2; ; да"  # one is what is meant where nothing is said
+    )

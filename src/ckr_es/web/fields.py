@@ -20,7 +20,9 @@ from ckr_es.rules.validation import fields_of, shape_of
 from ckr_es.web.page import Page
 from ckr_es.web.words import VALUES
 
-Kind = Literal["text", "area", "date", "month", "number", "money", "choice", "choices", "flag", "lines"]
+Kind = Literal[
+    "text", "area", "date", "month", "number", "money", "choice", "choices", "flag", "lines", "rows"
+]
 Options = Sequence[tuple[str, str]]
 Typed = Mapping[str, Any]
 Body = dict[str, Any]
@@ -28,6 +30,8 @@ Body = dict[str, Any]
 CODES: Final = frozenset({"service", "function"})  # of the catalogue: chosen, though any text fits their type
 AREAS: Final = frozenset({"conclusion", "note", "reason", "result", "specialisation"})  # of several lines
 RARE: Final = frozenset({"external_id", "funding", "licences", "sha256", "source"})
+PLAIN: Final = frozenset({"text", "area", "number", "money", "flag"})  # what a column of pasted lines may be
+YES: Final = frozenset({"да", "yes", "1", "+"})
 HELP: Final = {"sha256": "Если файл хранится: по нему видно, что документ тот же."}
 MOST_DIGITS: Final = 18
 LONGEST: Final = 110  # characters of an option
@@ -54,8 +58,9 @@ class Field(Struct, frozen=True, kw_only=True):
     """A field of the command's body; a name with a dot is a field of an object in it.
 
     `money` is typed in roubles, `flag` is true or false, `choices` is a list of what was ticked, `lines` a list of
-    what was pasted, one a line. A number with options is chosen. `about` is the part of the body that is made of the
-    field, where it has another name, and `codes` are refusals that the field is the answer to: both stand at it.
+    what was pasted, one a line, `rows` a list of objects, one a line by its `columns`. A number with options is
+    chosen. `about` is the part of the body that is made of the field, where it has another name, and `codes` are
+    refusals that the field is the answer to: both stand at it.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Field(Struct, frozen=True, kw_only=True):
     codes: frozenset[str] = frozenset()
     group: str = ""  # a heading that stands above it
     rare: bool = False  # stands aside until it is needed
+    columns: tuple["Field", ...] = ()
 
     @property
     def id(self) -> str:
@@ -122,11 +128,15 @@ def asked_for(
                 )
                 made.append(replace(whole, **said.get(part.name.removeprefix(at).replace(".", "_"), {})))
         elif (kind := _kind(name, hint)) is not None:
+            columns = asked_for(shape_of(shape_of(hint).args[0]).inner) if kind == "rows" else ()
+            if any(column.kind not in PLAIN for column in columns):
+                continue
             field = Field(
                 name=f"{at}{name}",
                 label=_label(name),
                 kind=kind,
-                help=HELP.get(name, ""),
+                columns=columns,
+                help=HELP.get(name) or (_pasted(columns) if columns else ""),
                 optional=not needed,
                 rare=name in RARE and not needed,
                 options=_options(name, hint) if kind in ("choice", "choices") else (),
@@ -155,6 +165,8 @@ def shown_in(field: Field, value: Any) -> Any:
             return f"{Decimal(value).scaleb(-2):.2f}".replace(".", ",")
         case "lines":
             return "\n".join(value)
+        case "rows":
+            return "\n".join(_line(field.columns, one) for one in value)
         case "choices":
             return list(value)
         case "flag":
@@ -172,7 +184,7 @@ def body_of(fields: Sequence[Field], typed: Typed) -> Body:
         if value in ("", []) and field.kind != "flag":
             continue
         try:
-            put(body, field.name, _said(field.kind, value))
+            put(body, field.name, _said(field, value))
         except ValueError as error:
             problems.append(Problem("/" + field.name.replace(".", "/"), "number-invalid", str(error)))
     if problems:
@@ -196,6 +208,39 @@ def found(body: Mapping[str, Any], name: str) -> Any:
     return value
 
 
+def _pasted(columns: Sequence[Field]) -> str:
+    said = "; ".join(lower_first(f"{one.label}, ₽" if one.kind == "money" else one.label) for one in columns)
+    return f"По одному в строке, через точку с запятой или табуляцию: {said}."
+
+
+def _line(columns: Sequence[Field], one: Mapping[str, Any]) -> str:
+    cells = [shown_in(column, one.get(column.name)) for column in columns]
+    said = ["да" if cell is True else "" if cell is False else cell for cell in cells]
+    return "; ".join(said).rstrip("; ")
+
+
+def _row(columns: Sequence[Field], line: str) -> Body:
+    """The object that a pasted line tells of."""
+    cells = [cell.strip() for cell in line.replace(";", "\t").split("\t")]
+    if len(cells) > len(columns):
+        raise ValueError(f"В строке больше {len(columns)} частей")
+    row: Body = {}
+    for column, cell in zip(columns, cells, strict=False):
+        if column.kind == "flag":
+            row[column.name] = cell.lower() in YES
+        elif cell:
+            row[column.name] = _said(column, cell)
+    return row
+
+
+def _rows(columns: Sequence[Field], text: str) -> Iterator[Body]:
+    for no, line in enumerate(lines_of(text), 1):
+        try:
+            yield _row(columns, line)
+        except ValueError as error:
+            raise ValueError(f"Строка {no}: {error}") from None
+
+
 def _label(name: str) -> str:
     return TITLES.get(name, name)
 
@@ -205,6 +250,8 @@ def _kind(name: str, hint: Any) -> Kind | None:
     match shape.inner:
         case _ if shape.origin is tuple:
             item = shape_of(shape.args[0]).inner
+            if isinstance(item, type) and issubclass(item, Struct):
+                return "rows"
             return "choices" if get_origin(item) is Literal else "lines" if item is str else None
         case _ if shape.origin is Literal:
             return "choice"
@@ -236,8 +283,8 @@ def _option(code: str, title: str) -> tuple[str, str]:
     return code, title if len(title) <= LONGEST else f"{title[:LONGEST].rpartition(' ')[0]}…"
 
 
-def _said(kind: Kind, value: Any) -> Any:
-    match kind:
+def _said(field: Field, value: Any) -> Any:
+    match field.kind:
         case "number":
             digits = "".join(value.split())
             if not (digits.isascii() and digits.removeprefix("-").isdigit() and len(digits) <= MOST_DIGITS):
@@ -247,6 +294,8 @@ def _said(kind: Kind, value: Any) -> Any:
             return _kopecks(value)
         case "lines":
             return list(lines_of(value))
+        case "rows":
+            return list(_rows(field.columns, value))
     return value
 
 

@@ -188,7 +188,7 @@ def _wrong(form: Form, fields: Sequence[Field], refused: Refused | Replayed | Ke
         field = next((field for field in fields if _is_about(at, field)), None)
         if field is not None:
             by_field.setdefault(field.name, []).append(
-                _by_line(problem, at) if field.kind == "lines" else problem
+                _by_line(problem, at) if field.kind in ("lines", "rows") else problem
             )
         elif not (form.told and at.startswith(form.told)) and problem.detail != refusal.detail:
             others.append(problem)
@@ -211,8 +211,8 @@ def _is_about(at: str, field: Field) -> bool:
 
 def _by_line(problem: Problem, at: str) -> Problem:
     """Of a list, which line."""
-    no = at.rpartition(".")[2]
-    return replace(problem, detail=f"Строка {int(no) + 1}: {problem.detail}") if no.isdigit() else problem
+    no = next((int(step) for step in at.split(".") if step.isdigit()), None)
+    return problem if no is None else replace(problem, detail=f"Строка {no + 1}: {problem.detail}")
 
 
 def _show(

@@ -306,7 +306,10 @@ FORMS: Final = (
         more=_conflicts,
         body=_as_agreed,
         fields=asked_for(
-            AgreementSigned, number={"label": "Номер договора"}, signed_on={"label": "Дата договора"}
+            AgreementSigned,
+            but=("conflicts_answered",),
+            number={"label": "Номер договора"},
+            signed_on={"label": "Дата договора"},
         ),
     ),
     Form(

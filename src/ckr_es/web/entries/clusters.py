@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from ckr_es.aggregates import cluster
 from ckr_es.application import Receipt
-from ckr_es.web.entries.subjects import about_cluster
-from ckr_es.web.fields import asked_for
+from ckr_es.rules.validation import fields_of
+from ckr_es.web.entries.subjects import about_cluster, found_by_inn
+from ckr_es.web.fields import Asked, Body, Field, asked_for
 from ckr_es.web.forms import Form, command
 
 
@@ -25,16 +26,42 @@ def _fits(step: str, cluster: Mapping[str, Any]) -> bool:
     return step not in ("reorganisation", "dissolution") or bool(cluster["formed_on"])
 
 
+def _as_held(asked: Asked, said: Body) -> Body:
+    """Firms by their ids, wherever an INN stands for one: no INN of a person stands in what is recorded."""
+    inns = said.get(FIRMS.name)
+    if not inns:
+        return said
+    ids = found_by_inn(asked, FIRMS.name, inns)
+    known = dict(zip(inns, ids, strict=True))
+    chain = [
+        {name: known.get(value, value) for name, value in link.items()} for link in said.get("chain", ())
+    ]
+    return {**said, FIRMS.name: ids, **({"chain": chain} if chain else {})}
+
+
+FIRMS: Final = Field(
+    name="participants",
+    label="Участники: ИНН",
+    kind="lines",
+    help="По одному в строке. В журнал попадут не ИНН, а сами участники.",
+    optional=True,
+    private=True,
+)
+
+
 def _life(step: str, title: str, day: str, said: str) -> Form:
     path = f"/clusters/{{code}}/{step}"
     dated: dict[str, Any] = {day: {"label": said}}
+    body = command(path).body
+    firms = (FIRMS,) if FIRMS.name in fields_of(body) else ()
     return Form(
         path=path,
         title=title,
         about=about_cluster,
         then=_to_cluster,
         fits=partial(_fits, step),
-        fields=asked_for(command(path).body, **dated),
+        body=_as_held,
+        fields=(*asked_for(body, **dated), *firms),
     )
 
 

@@ -192,7 +192,7 @@ def _as_read(fields: Sequence[Field], said: Body) -> Body:
     problems = []
     for field in fields:
         value = found(said, field.name)
-        if value is None and field.kind in ("lines", "choices") and field.initial:
+        if value is None and field.kind in ("lines", "rows", "choices") and field.initial:
             value = []
         if value is False and field.initial == "":
             value = None  # nobody ever said whether

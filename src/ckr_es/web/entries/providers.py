@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from ckr_es.api.providers import Blocking, NewProvider, NewServices, Unblocking
 from ckr_es.application import Receipt
-from ckr_es.rules import Invalid, Problem
 from ckr_es.rules.catalogue import SERVICES
-from ckr_es.web.entries.subjects import by_inn, provider, service_title
+from ckr_es.web.entries.subjects import found_by_inn, provider, service_title
 from ckr_es.web.fields import Asked, Body, Field, Typed, asked_for, found, shown_in
 from ckr_es.web.forms import Form
 from ckr_es.web.shown import letter
@@ -30,22 +29,10 @@ def _as_offered(asked: Asked, said: Body) -> Body:
     if prices := said.get("prices"):
         body["prices_kopecks"] = {f"SVC.{of}": price for of, price in prices.items()}
     if person := said.get(PERSON):
-        (body["participant_id"],) = _found(asked, PERSON, [person])
+        (body["participant_id"],) = found_by_inn(asked, PERSON, [person])
     if persons := said.get(GROUP):
-        body["group_participants"] = _found(asked, GROUP, persons)
+        body["group_participants"] = found_by_inn(asked, GROUP, persons)
     return body
-
-
-def _found(asked: Asked, field: str, inns: list[str]) -> list[str]:
-    whom = by_inn(asked, inns)
-    strangers = [
-        Problem(f"/{field}/{no}", who.code, who.detail)
-        for no, who in enumerate(whom)
-        if isinstance(who, Problem)
-    ]
-    if strangers:
-        raise Invalid(strangers[0].code, strangers[0].detail, strangers)
-    return [str(who) for who in whom]
 
 
 def _now(asked: Asked) -> Typed:

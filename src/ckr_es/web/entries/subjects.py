@@ -102,6 +102,19 @@ def by_inn(asked: Asked, lines: Sequence[str]) -> list[UUID | Problem]:
     ]
 
 
+def found_by_inn(asked: Asked, field: str, inns: Sequence[str]) -> list[str]:
+    """The ids of participants by their INNs. Raises Invalid naming each line that is nobody."""
+    whom = by_inn(asked, inns)
+    strangers = [
+        Problem(f"/{field}/{no}", who.code, who.detail)
+        for no, who in enumerate(whom)
+        if isinstance(who, Problem)
+    ]
+    if strangers:
+        raise Invalid(strangers[0].code, strangers[0].detail, strangers)
+    return [str(who) for who in whom]
+
+
 def _of_inn(line: str, problem: Problem) -> Problem:
     try:
         identifiers.inn(line)
