@@ -1,11 +1,17 @@
 """What people come for: why a figure is what it is, in three clicks; and what was known then."""
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Callable
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
+import pytest
 from playwright.sync_api import Page, expect
-from web.conftest import YEAR_END, Site, Visits
+from web.conftest import YEAR_END, Cookies, Site, Visits
+from web.test_pages import VISITED
 
 from ckr_es.store.ledger import included
 
@@ -42,6 +48,34 @@ def test_the_view_of_a_moment_is_kept_by_every_link(visits: Visits) -> None:
     page.get_by_role("link", name="Вернуться к настоящему").click()
     expect(page.get_by_text("Показано прошлое.")).to_have_count(0)
     assert page.url.endswith("/kpi")
+
+
+PAST = {"as_of": ["2021-06-30"], "known_position": ["3000"]}
+LISTS = [path for route, path in VISITED.items() if not route.startswith("/record/") and route != "/login"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_no_page_loses_the_moment(site: Site, cookies: Cookies, path: str) -> None:
+    """A link keeps both dates, or says others, or leads back to now; comparisons say the one they begin with."""
+    bare = urlsplit(path.format_map(site.subjects))
+    asked = {**parse_qs(bare.query), **PAST}
+    role = "auditor" if path != "/record" else "manager"
+    with httpx.Client(base_url=site.base, headers=cookies(role), trust_env=False) as client:
+        answer = client.get(bare.path, params=asked)
+    assert answer.status_code == 200, answer.text[:500]
+    now = re.search(r'<a href="([^"]*)">Вернуться к настоящему', answer.text)
+    assert now
+    links = [unescape(link) for link in re.findall(r'<a [^>]*?href="(/[^"]*)"', answer.text)]
+    others = ("/api/", "/health", "/metrics")
+    lost = [
+        link
+        for link in links
+        if link != unescape(now[1])
+        and not link.startswith(others)
+        and not ({"as_of", "known_position"} <= (said := parse_qs(urlsplit(link).query)).keys())
+        and "from_known_position" not in said
+    ]
+    assert lost == []
 
 
 def test_the_two_dates_work_without_scripts(visits: Visits, site: Site) -> None:

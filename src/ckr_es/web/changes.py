@@ -40,6 +40,8 @@ def change(
         typed.refuse("from_known_position", "ambiguous", "Укажите время или запись, не оба")
     when, found = page.when, None
     if (on or at or position is not None) and not typed.problems:
+        if at is None and position is None:
+            at, position = when.known_at, when.known_position
         start = Travel(on or when.as_of, at, position, None)
         found = told(figures.diff(start, when.as_of, when.known_position, _text(when.known_at), cluster))
     closed = [one for one in told(figures.periods(when))["items"] if one["version"]]
