@@ -555,14 +555,14 @@ def test_a_project_and_equipment_are_pasted_line_by_line(working: Visits, site: 
     )
     page.get_by_role("button", name="Записать").click()
     expect(page.locator(".field-wrong")).to_contain_text("Строка 1:")
-    _fill(page, items="Станок; 1; 1 500 000,50\nПрограмма; 2; ; да")
+    _fill(page, items='"Станок; ЧПУ"; 1; 1 500 000,50\nПрограмма; 2; ; да')
     _send(page, f"/clusters/{code}")
     ((event, body),) = site.rows(read, "Станки из списка")
     assert body["items"] == [
-        {"name": "Станок", "cost_kopecks": 150_000_050},
+        {"name": "Станок; ЧПУ", "cost_kopecks": 150_000_050},
         {"name": "Программа", "quantity": 2, "software": True},
     ]
     manager = working.signed_in("manager", f"/record/corrections/{event}")
     expect(manager.locator("[name='replacement.items']")).to_have_value(
-        "Станок; ; 1500000,50\nПрограмма; 2; ; да"  # one is what is meant where nothing is said
+        '"Станок; ЧПУ"; ; 1500000,50\nПрограмма; 2; ; да'  # one is what is meant where nothing is said
     )

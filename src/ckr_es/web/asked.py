@@ -14,9 +14,8 @@ from ckr_es.rules.calendar import KRASNOYARSK
 Text = Annotated[str, QueryParameter(required=False, max_length=200)]
 OrganisationInn = Annotated[str, msgspec.Meta(pattern="^[0-9]{10}$")]
 PAGE: Final = 50  # lines of a list shown at once
-ALL: Final = (
-    500  # the most that the API gives at once: more than there are clusters, members of one, providers
-)
+# The most that the API gives at once: more than there are clusters, members of one, providers.
+ALL: Final = 500
 LARGEST: Final = 2**62
 T = TypeVar("T")
 

@@ -1,5 +1,6 @@
 """What a form asks for, field by field: made of the command's own types, and turned into the JSON that it takes."""
 
+import csv
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -215,17 +216,24 @@ def _pasted(columns: Sequence[Field]) -> str:
 
 def _line(columns: Sequence[Field], one: Mapping[str, Any]) -> str:
     cells = [shown_in(column, one.get(column.name)) for column in columns]
-    said = ["да" if cell is True else "" if cell is False else cell for cell in cells]
+    said = ["да" if cell is True else "" if cell is False else _quoted(cell) for cell in cells]
     return "; ".join(said).rstrip("; ")
+
+
+def _quoted(cell: str) -> str:
+    return '"{}"'.format(cell.replace('"', '""')) if ";" in cell or cell.startswith('"') else cell
 
 
 def _row(columns: Sequence[Field], line: str) -> Body:
     """The object that a pasted line tells of."""
-    cells = [cell.strip() for cell in line.replace(";", "\t").split("\t")]
+    try:
+        (cells,) = csv.reader([line], delimiter="\t" if "\t" in line else ";", skipinitialspace=True)
+    except csv.Error:
+        raise ValueError("Строку не разобрать: проверьте кавычки") from None
     if len(cells) > len(columns):
         raise ValueError(f"В строке больше {len(columns)} частей")
     row: Body = {}
-    for column, cell in zip(columns, cells, strict=False):
+    for column, cell in zip(columns, map(str.strip, cells), strict=False):
         if column.kind == "flag":
             row[column.name] = cell.lower() in YES
         elif cell:
