@@ -566,3 +566,12 @@ def test_a_project_and_equipment_are_pasted_line_by_line(working: Visits, site: 
     expect(manager.locator("[name='replacement.items']")).to_have_value(
         '"Станок; ЧПУ"; ; 1500000,50\nПрограмма; 2; ; да'  # one is what is meant where nothing is said
     )
+
+
+def test_a_year_without_a_plan_says_so_and_leads_to_where_it_is_set(working: Visits) -> None:
+    page = working.signed_in("manager", "/kpi?as_of=2017-05-01")
+    page.locator("main").get_by_role("link", name="План года").click()
+    page.wait_for_url("**/record/plans/2017?*")
+    reading = working.signed_in("analyst", "/kpi?as_of=2017-05-01")
+    expect(reading.get_by_text("План 2017 года не задан")).to_be_visible()
+    expect(reading.locator("main").get_by_role("link", name="План года")).to_have_count(0)

@@ -39,18 +39,18 @@ FORMS: Final[tuple[Form, ...]] = (
 def index(page: Shown) -> Response[Any]:
     """The forms that begin something new, for this role."""
     on = today(datetime.now(UTC))
-    begun = [
+    first = [
         (form, RECORD_PATH + form.path.format_map(form.starts(on) if form.starts else {}))
         for form in FORMS
         if _may(page, form) and (form.starts or "{" not in form.path)
     ]
-    return page.show("record.html", forms=begun)
+    return page.show("record.html", forms=first)
 
 
-def begun(page: Page, *paths: str) -> list[tuple[str, str]]:
-    """Title and address of the forms that begin something new, for this role."""
+def begun(page: Page, *paths: str, **steps: Any) -> list[tuple[str, str]]:
+    """Title and address of the forms of these paths, which begin something new, for this role."""
     mine = [form for form in FORMS if form.path in paths and _may(page, form)]
-    return [(form.title, page.link(RECORD_PATH + form.path)) for form in mine]
+    return [(form.title, page.link(RECORD_PATH + form.path.format_map(steps))) for form in mine]
 
 
 def offered(
